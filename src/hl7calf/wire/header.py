@@ -208,7 +208,7 @@ def _batch_header(payload: bytes, delimiters: Delimiters, start: int, end: int, 
     fields += [_EMPTY] * (11 - len(fields))
     control_id = fields[_BATCH[kind] - 1]
     if not control_id and kind == b"FHS":
-        following = payload.find(b"BHS" + delimiters.field, end, end + 5)
+        following = payload.find(b"BHS" + delimiters.field, end, end + 6)
         if following >= 0:
             control_id = read_header(payload[following:]).control_id
     laid_out = [kind, *fields[1:8], _EMPTY, control_id]
