@@ -19,12 +19,17 @@ _MARKS = (b"MSH", b"FHS", b"BHS")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One payload and where it stands: `name` is `file.hl7#1`; `path` is None for standard input."""
+    """One payload and where it stands: `name` is `file.hl7#1`; `path` is None for standard input.
+
+    `number` (1-based) of `count` in its file; `below` is the file's path below the folder that was named.
+    """
 
     name: str
     path: Path | None
     number: int
     payload: bytes
+    count: int = 1
+    below: Path = Path("stdin.hl7")
 
 
 def read_sources(places: Sequence[str], keep_batches: bool = False) -> Iterator[Source]:
@@ -38,13 +43,14 @@ def read_sources(places: Sequence[str], keep_batches: bool = False) -> Iterator[
     """
     for place in places:
         if place == "-":
-            yield from _payloads("-", None, sys.stdin.buffer.read(), keep_batches)
+            yield from _payloads(None, Path("stdin.hl7"), sys.stdin.buffer.read(), keep_batches)
             continue
         path = Path(place)
         if not path.exists():
             raise Unusable(f"{place}: no such file or folder. Give a file, a folder, or - for standard input.")
         for file in files_in(path):
-            yield from _payloads(str(file), file, file.read_bytes(), keep_batches)
+            below = file.relative_to(path) if path.is_dir() else Path(file.name)
+            yield from _payloads(file, below, file.read_bytes(), keep_batches)
 
 
 def files_in(path: Path) -> list[Path]:
@@ -81,14 +87,15 @@ def _is_message_file(file: Path, top: Path) -> bool:
     return any(mark in start for mark in _MARKS)
 
 
-def _payloads(name: str, path: Path | None, data: bytes, keep_batches: bool) -> Iterator[Source]:
+def _payloads(path: Path | None, below: Path, data: bytes, keep_batches: bool) -> Iterator[Source]:
     """Yield the payloads in one file's bytes.
 
     Raises:
         Unusable: there is none.
     """
+    name = "-" if path is None else str(path)
     pieces = split_messages(data, keep_batches=keep_batches)
     if not pieces:
         raise Unusable(f"{name}: no HL7 message in it. Give a file that has an MSH segment.")
     for number, piece in enumerate(pieces, 1):
-        yield Source(f"{name}#{number}", path, number, piece.payload)
+        yield Source(f"{name}#{number}", path, number, piece.payload, len(pieces), below)

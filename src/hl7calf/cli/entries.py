@@ -1,0 +1,135 @@
+"""A modification log entry as one line for the night shift, as JSON for scripts, as rows for a spreadsheet.
+
+Law: everything is cleaned, because identifiers come from messages; a spreadsheet cell never starts as a
+formula (PROMISES S8, S9).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hl7calf.calf.verdict import Action
+from hl7calf.cli.difference import COLOURS
+from hl7calf.cli.moments import time_shown
+from hl7calf.cli.terminal import Terminal, clean
+
+if TYPE_CHECKING:
+    from hl7calf.service.journal.views import LogEntry
+
+HEADINGS = ("time (UTC)", "seq", "route", "control id", "placer order", "action", "gate and change")
+_WIDTHS = (19, 6, 10, 14, 16, 8, 0)
+_CODE_FIELD = re.compile(r"OBR\[\d+\]-4(\.1)?$")
+_CODE = re.compile(r"[A-Za-z0-9._/-]*")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+COLUMNS = ("sequence", "time", "node", "kind", "route", "peer", "sending_application", "sending_facility",
+           "receiving_application", "message_type", "control_id", "version", "order", "placer_order_number",
+           "filler_order_number", "order_control", "service", "indicated", "action", "gates", "code_before",
+           "code_after", "notes_inserted", "reasons", "fault", "mode", "policy", "rule", "mappings", "sha256_in",
+           "sha256_out", "user", "reason", "hash")
+
+
+def heading_line(term: Terminal) -> str:
+    """Return the headings over `entry_lines`, or "" where the window is too narrow for columns."""
+    return "" if _narrow(term) else term.paint(_columns(HEADINGS), dim=True)
+
+
+def entry_lines(entry: "LogEntry", term: Terminal) -> Iterator[str]:
+    """Yield one line for each order of an entry, or one for an entry of another kind."""
+    head = (time_shown(entry.at), str(entry.sequence), entry.route)
+    if entry.kind != "message":
+        yield _line((*head, "", "", entry.kind, told_event(entry.content)), None, term)
+        return
+    orders = entry.content.get("orders") or [{"action": entry.action}]
+    for order in orders:
+        action = str(order.get("action", entry.action))
+        colour = COLOURS.get(Action(action)) if action in Action else None
+        yield _line((*head, entry.control_id, str(order.get("placer_order_number", "")), action,
+                     told_order(order, entry.content)), colour, term)
+
+
+def entry_to_json(entry: "LogEntry") -> str:
+    """Return the entry as it stands under its hash, with the hash, on one line."""
+    return json.dumps({**entry.content, "hash": entry.hash.hex()})
+
+
+def entry_rows(entry: "LogEntry") -> Iterator[list[str]]:
+    """Yield one spreadsheet row for each order, in the order of COLUMNS; every cell safe to open."""
+    content = entry.content
+    for order in content.get("orders") or [{}]:
+        before, after = code_change(order) or ("", "")
+        fault = content.get("fault")
+        told = {**content, "hash": entry.hash.hex(), "order": order.get("position", ""),
+                "gates": "; ".join(f"{gate['code']} {gate['why']}" for gate in order.get("gates", ())),
+                "code_before": before, "code_after": after, "notes_inserted": notes_inserted(order) or "",
+                "reasons": "; ".join(content.get("reasons", ())), "fault": fault["code"] if fault else "",
+                **{key: order[key] for key in ("placer_order_number", "filler_order_number", "order_control",
+                                               "service", "indicated", "action") if key in order}}
+        yield [defused(str(told.get(column, ""))) for column in COLUMNS]
+
+
+def defused(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula and no terminal for a command."""
+    quoted = "'" + cell if cell.startswith(_FORMULA) else cell
+    return clean(quoted)
+
+
+def told_event(content: Mapping[str, Any]) -> str:
+    """Return what an entry says that is not about a message: who, why, what."""
+    details = content.get("details") or {}
+    what = [f"{key} {value}" for key, value in details.items()] if isinstance(details, Mapping) else []
+    parts = [str(content.get("user") or ""), *what, str(content.get("reason") or content.get("why") or "")]
+    return "; ".join(part for part in parts if part)
+
+
+def told_order(order: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    """Return the gates and the change of one order in a few words."""
+    fault = content.get("fault")
+    parts = [str(gate["code"]) for gate in order.get("gates", ())]
+    change = code_change(order)
+    if change is not None:
+        parts.append(f"{change[0]} -> {change[1]}" if change[0] != change[1] else f"{change[0]}, new text")
+    if notes_inserted(order):
+        parts.append(f"+{notes_inserted(order)} NTE")
+    if fault:
+        parts.append(str(fault["code"]))
+    return " ".join(parts)
+
+
+def code_change(order: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the code in OBR-4 before and after, None when it was left alone."""
+    for changed in order.get("modifications", ()):
+        if _CODE_FIELD.search(changed["path"]):
+            before, after = _CODE.match(changed["before"]), _CODE.match(changed["after"])
+            return before[0] if before else "", after[0] if after else ""
+    return None
+
+
+def notes_inserted(order: Mapping[str, Any]) -> int:
+    """Return how many NTE segments were inserted behind this order."""
+    inserted = [str(c["after"]) for c in order.get("modifications", ()) if not c["length"] and "NTE" in c["path"]]
+    return sum(len(re.findall(r"(?:^|[\r\n])NTE", text)) for text in inserted)
+
+
+def _narrow(term: Terminal) -> bool:
+    return term.width is not None and term.width < sum(_WIDTHS) + 2 * len(_WIDTHS) - 12
+
+
+def _columns(cells: tuple[str, ...]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True)).rstrip()
+
+
+def _line(cells: tuple[str, ...], colour: str | None, term: Terminal) -> str:
+    """Return one entry as a line of columns; in a narrow window as a few short lines."""
+    cells = tuple(clean(cell) for cell in cells)
+    time, sequence, route, control_id, placer, action, told = cells
+    if _narrow(term):
+        first = term.fold("  ".join(part for part in (f"#{sequence}", time, route) if part), hang="  ")
+        rest = "  ".join(part for part in (action, control_id, placer, told) if part)
+        return first + "\n" + term.fold(rest, "  ", "    ").replace(action, term.paint(action, fg=colour), 1)
+    line = _columns(cells)
+    if term.width is not None and len(line) > term.width:
+        line = _columns((*cells[:-1], "")) + "\n" + term.fold(told, " " * 21)
+    before = line.find(action, len(_columns((*cells[:5], "", ""))))
+    return line if before < 0 else line[:before] + term.paint(action, fg=colour) + line[before + len(action):]

@@ -1,0 +1,148 @@
+"""`hl7calf explain`: one message, what was decided and why, and how each side acknowledged."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hl7calf.cli.failures import Stopped
+from hl7calf.cli.moments import time_exact, time_shown
+from hl7calf.cli.store import DEFAULT_CONFIG, open_reader, store_options
+from hl7calf.cli.terminal import Terminal, clean, say, terminal
+
+if TYPE_CHECKING:
+    from hl7calf.calf.verdict import Recall, Remembered, Verdict
+    from hl7calf.cli.dry_run import DryRun
+    from hl7calf.service.journal.reader import Reader
+    from hl7calf.service.journal.views import Message
+
+
+@click.command(short_help="What was decided for one message, and why.")
+@click.argument("control_id", metavar="CONTROL_ID")
+@click.option("--number", type=click.IntRange(1), help="Of several with this control ID, the one of this number.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each message.")
+@click.option("--mappings", type=click.Path(path_type=Path), help="Folder of mappings to vet again with.")
+@store_options
+def explain(control_id: str, number: int | None, as_json: bool, mappings: Path | None, config: Path | None,
+            data_dir: Path | None) -> None:
+    """Tell for one message (MSH-10) what was decided for each order, on which evidence, under which rule,
+    mappings and policy, what was changed, and how each side acknowledged.
+
+    The decision is read from the store. The evidence is found by vetting the stored bytes again, so
+    parts of the order's text are shown.
+    """
+    from hl7calf.cli.dry_run import prepare
+
+    run = prepare(config or (DEFAULT_CONFIG if data_dir is None and DEFAULT_CONFIG.exists() else None), mappings, None)
+    with open_reader(config, data_dir) as reader:
+        lines = reader.by_control_id(os.fsencode(control_id))
+        if not lines:
+            raise Stopped(f"No message with control ID {control_id} is stored; it may have been purged, or never came. "
+                          "The log keeps entries longer: `hl7calf log --control-id`.")
+        chosen = [line.message_id for line in reversed(lines) if number in (None, line.message_id)]
+        if not chosen:
+            raise Stopped(f"Message {number} has another control ID; with this one there are: "
+                          + ", ".join(str(line.message_id) for line in reversed(lines)) + ".")
+        for place, message_id in enumerate(chosen):
+            message = reader.message(message_id)
+            if message is None:
+                continue
+            verdict = _vet_again(message, run, reader)
+            if as_json:
+                say(json.dumps(_to_json(message, verdict)))
+                continue
+            if place:
+                say()
+            for text in _told(message, verdict, terminal()):
+                say(text)
+
+
+def _vet_again(message: "Message", run: "DryRun", reader: "Reader") -> "Verdict":
+    """Vet the stored bytes under the mode of then; an order remembers what was done before, not by itself."""
+    from hl7calf.calf.verdict import Mode
+
+    if message.entry is not None and message.entry.content.get("mode") in list(Mode):
+        run.mode = Mode(message.entry.content["mode"])
+    run.before = _remembered_before(message, reader)
+    run.forget_all()
+    return run.vet(message.inbound)
+
+
+def _remembered_before(message: "Message", reader: "Reader") -> "Recall":
+    """Return the order memory without what this very message put there."""
+    own = message.line.envelope.control_id.decode("utf-8", "replace")
+
+    def recall(placer_key: bytes) -> "Remembered | None":
+        remembered = reader.remembered(placer_key)
+        return None if remembered is None or remembered.control_id == own else remembered
+
+    return recall
+
+
+def _told(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[str]:
+    """Yield the whole story of one message."""
+    from hl7calf.cli.difference import difference
+    from hl7calf.cli.history import history_lines
+
+    line, entry = message.line, message.entry
+    envelope = line.envelope
+    control_id = envelope.control_id.decode("utf-8", "replace")
+    title = f"message {line.message_id}  {envelope.message_type}  {control_id}  {line.action}  {line.state.value}"
+    yield term.paint(term.fold(clean(title), hang="  "), bold=True)
+    content = entry.content if entry else {}
+    sender = "/".join(part.decode("utf-8", "replace") for part in
+                      (envelope.sending_application, envelope.sending_facility) if part)
+    facts = {
+        "received": f"{time_shown(line.received_at)} UTC on route {line.route} from {line.peer_host} ({sender})",
+        "under": "; ".join(f"{name} {content[name]}" for name in ("mode", "policy", "rule", "mappings")
+                           if content.get(name)),
+        "reasons": "; ".join(message.reasons), "fault": f"{message.fault_why} [{line.fault_code}]" if line.fault_code else "",
+        "log": f"entry {entry.sequence}, hash {entry.hash.hex()[:16]}, witness {content.get('witness')}" if entry else
+        "no entry: no order was looked at",
+        "intact": "" if message.intact else "NO: the bytes on disk do not match their checksum",
+    }
+    for name, text in facts.items():
+        if text:
+            yield term.fold(clean(text), f"{name:10}", " " * 10)
+    yield from _orders(message, verdict, term)
+    if message.outbound != message.inbound:
+        yield from difference(message.inbound, message.outbound, term)
+    yield term.paint("acknowledged", bold=True)
+    yield from history_lines(message, term)
+
+
+def _orders(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[str]:
+    """Yield each order with its evidence; say so where vetting again does not give what was stored."""
+    from hl7calf.cli.difference import explain_order
+
+    content: Any = message.entry.content if message.entry else {}
+    then = {"mappings": content.get("mappings"), "action": message.line.action}
+    for order in verdict.orders:
+        yield from explain_order(order, term)
+    if then["mappings"] and verdict.digest and then["mappings"] != verdict.digest:
+        yield term.fold("The mappings are others now than then; the evidence above is by those of now.", "note  ", "      ")
+    if then["action"] and then["action"] != verdict.action.value:
+        yield term.fold(f"Vetting again now gives {verdict.action.value}; what was done then is {then['action']}.",
+                        "note  ", "      ")
+
+
+def _to_json(message: "Message", verdict: "Verdict") -> dict[str, Any]:
+    """Return the stored decision, the verdict of now, and the acknowledgments, for scripts."""
+    from hl7calf.calf.report import verdict_to_json
+    from hl7calf.cli.queue import line_to_json
+    from hl7calf.wire.conformance import compare
+
+    advice = compare(message.inbound, message.outbound) if verdict.fault is None else None
+    return {
+        **line_to_json(message.line), "reasons": list(message.reasons), "intact": message.intact,
+        "sha256_in": message.sha256_in.hex(), "sha256_out": message.sha256_out.hex(),
+        "answered": message.answer_code or None,
+        "entry": {**message.entry.content, "hash": message.entry.hash.hex()} if message.entry else None,
+        "history": [{"at": time_exact(one.at), "last_at": time_exact(one.last_at), "times": one.times,
+                     "outcome": one.outcome, "ack": one.ack_code or None, "why": one.why or None,
+                     "user": one.user or None} for one in message.history],
+        "verdict": verdict_to_json(verdict, f"journal#{message.line.message_id}", advice),
+    }
