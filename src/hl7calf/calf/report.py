@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from hl7calf.calf.verdict import Evidence, Modification, OrderVerdict, Verdict
 from hl7calf.errors import WireError
-from hl7calf.wire.charset import codec_for, decode_bytes
+from hl7calf.wire.charset import decode_bytes
 from hl7calf.wire.header import read_header
 
 Json = dict[str, Any]
@@ -37,7 +37,7 @@ def verdict_to_json(verdict: Verdict, source: str, conformance: Compared | None 
         source: where the payload came from, `file.hl7#1`.
         conformance: what the advisor found; None where it was not asked.
     """
-    codec = codec_of(verdict.payload)
+    charsets = charsets_of(verdict.payload)
     return {
         "source": source,
         "control_id": verdict.control_id,
@@ -47,22 +47,23 @@ def verdict_to_json(verdict: Verdict, source: str, conformance: Compared | None 
         "changed": verdict.changed,
         "reasons": list(verdict.reasons),
         "fault": {"code": verdict.fault.code, "why": verdict.fault.why} if verdict.fault else None,
-        "orders": [_order(order, codec) for order in verdict.orders],
+        "orders": [_order(order, charsets) for order in verdict.orders],
         "witness": verdict.witness,
-        "conformance": None if conformance is None else {
-            "before": conformance.before, "after": conformance.after, "new": list(conformance.new)},
+        "conformance": None
+        if conformance is None
+        else {"before": conformance.before, "after": conformance.after, "new": list(conformance.new)},
     }
 
 
-def codec_of(payload: bytes) -> str:
-    """Return the python codec to read a payload's bytes with; Latin-1 where it has no header to say so."""
+def charsets_of(payload: bytes) -> tuple[str, ...]:
+    """Return MSH-18 of a payload, to read its bytes with; none where it has no header to say so."""
     try:
-        return codec_for(read_header(payload).charsets)
-    except (WireError, LookupError):
-        return "latin-1"
+        return read_header(payload).charsets
+    except WireError:
+        return ()
 
 
-def _order(order: OrderVerdict, codec: str) -> Json:
+def _order(order: OrderVerdict, charsets: tuple[str, ...]) -> Json:
     """Return one order: what it is, what was decided, the facts, the evidence, the changes."""
     facts = order.facts
     return {
@@ -85,19 +86,18 @@ def _order(order: OrderVerdict, codec: str) -> Json:
         "prior_imaging": facts.prior_imaging,
         "missing": list(facts.missing),
         "evidence": [_evidence(found) for found in order.evidence],
-        "modifications": [_modification(changed, codec) for changed in order.modifications],
+        "modifications": [_modification(changed, charsets) for changed in order.modifications],
     }
 
 
 def _evidence(found: Evidence) -> Json:
     """Return one phrase or code that counted."""
-    return {"concept": found.concept, "status": found.status, "path": found.path, "text": found.text,
-            "row": found.row}
+    return {"concept": found.concept, "status": found.status, "path": found.path, "text": found.text, "row": found.row}
 
 
-def _modification(changed: Modification, codec: str) -> Json:
+def _modification(changed: Modification, charsets: tuple[str, ...]) -> Json:
     """Return one changed span; an insertion has no `before`."""
-    after = decode_bytes(changed.after, codec)
+    after = decode_bytes(changed.after, charsets)
     if not changed.length:
         return {"path": changed.path, "after": after}
-    return {"path": changed.path, "before": decode_bytes(changed.before, codec), "after": after}
+    return {"path": changed.path, "before": decode_bytes(changed.before, charsets), "after": after}

@@ -44,24 +44,37 @@ def check(folder: Path | None, config: Path | None, junit: Path | None, as_json:
     if junit is not None:
         _write_junit(junit, defects, files)
     settings_told = f"{config} is sound. " if config is not None else ""
-    say_err(f"{settings_told}{chosen}: {len(files)} files, "
-            f"{'no defect' if not defects else f'{len(defects)} to mend'}.")
+    say_err(
+        f"{settings_told}{chosen}: {len(files)} files, {'no defect' if not defects else f'{len(defects)} to mend'}."
+    )
     return 1 if defects else 0
 
 
 def _told(defect: "Defect", folder: Path, term: Terminal) -> str:
     """Return one defect as `folder/file:line:column: why`, which editors jump to."""
-    place = f"{folder / defect.file}" + (f":{defect.line}" if defect.line else "") + \
-        (f":{defect.column}" if defect.column else "")
+    place = (
+        f"{folder / defect.file}"
+        + (f":{defect.line}" if defect.line else "")
+        + (f":{defect.column}" if defect.column else "")
+    )
     why = term.fold(clean(f"{defect.why} [{defect.code}]"), "  ")
     hint = "\n" + term.fold(clean(defect.hint), "  mend: ", " " * 8) if defect.hint else ""
-    return term.paint(clean(place), bold=True) + "\n" + why + hint if term.width else clean(
-        f"{place}: {defect.why} [{defect.code}]" + (f" ({defect.hint})" if defect.hint else ""))
+    return (
+        term.paint(clean(place), bold=True) + "\n" + why + hint
+        if term.width
+        else clean(f"{place}: {defect.why} [{defect.code}]" + (f" ({defect.hint})" if defect.hint else ""))
+    )
 
 
 def _defect_json(defect: "Defect", folder: Path) -> dict[str, object]:
-    return {"file": str(folder / defect.file), "line": defect.line or None, "column": defect.column or None,
-            "code": defect.code, "why": defect.why, "hint": defect.hint or None}
+    return {
+        "file": str(folder / defect.file),
+        "line": defect.line or None,
+        "column": defect.column or None,
+        "code": defect.code,
+        "why": defect.why,
+        "hint": defect.hint or None,
+    }
 
 
 def _write_junit(path: Path, defects: "list[Defect]", files: dict[str, str]) -> None:
@@ -69,6 +82,11 @@ def _write_junit(path: Path, defects: "list[Defect]", files: dict[str, str]) -> 
     from hl7calf.cli.junit import Case, write_junit
 
     named = sorted({*files, *(defect.file for defect in defects)})
-    write_junit(path, "hl7calf check", [
-        Case("mappings", name, "\n".join(str(defect) for defect in defects if defect.file == name) or None)
-        for name in named])
+    write_junit(
+        path,
+        "hl7calf check",
+        [
+            Case("mappings", name, "\n".join(str(defect) for defect in defects if defect.file == name) or None)
+            for name in named
+        ],
+    )

@@ -43,10 +43,18 @@ class Condition:
         """Return everything for scripts."""
         status = self.status
         return {
-            "ok": not self.needs, "needs": list(self.needs), "node": status.node, "running": status.running,
-            "mode": status.control.mode.value if status.control.mode else None, "mode_told": self.mode_told,
-            "policy": self.policy_told, "paused": status.control.paused, "balanced": status.balanced,
-            "log_sequence": status.head, "log_hash": status.head_hash.hex(), "bytes_used": status.bytes_used,
+            "ok": not self.needs,
+            "needs": list(self.needs),
+            "node": status.node,
+            "running": status.running,
+            "mode": status.control.mode.value if status.control.mode else None,
+            "mode_told": self.mode_told,
+            "policy": self.policy_told,
+            "paused": status.control.paused,
+            "balanced": status.balanced,
+            "log_sequence": status.head,
+            "log_hash": status.head_hash.hex(),
+            "bytes_used": status.bytes_used,
             "unclean_starts": status.unclean_starts,
             "routes": [self._route(route) for route in status.routes],
         }
@@ -54,11 +62,18 @@ class Condition:
     def _route(self, route: RouteStatus) -> dict[str, Any]:
         books = route.books
         return {
-            "route": route.route, "received": books.received, "delivered": books.delivered, "queued": books.queued,
-            "parked": books.parked, "quarantined": books.quarantined, "rejected": books.rejected,
-            "duplicates": books.duplicates, "balanced": books.balanced,
-            "oldest_queued_seconds": None if route.oldest_queued_at is None else
-            round(max(self.now - route.oldest_queued_at, 0.0), 3),
+            "route": route.route,
+            "received": books.received,
+            "delivered": books.delivered,
+            "queued": books.queued,
+            "parked": books.parked,
+            "quarantined": books.quarantined,
+            "rejected": books.rejected,
+            "duplicates": books.duplicates,
+            "balanced": books.balanced,
+            "oldest_queued_seconds": None
+            if route.oldest_queued_at is None
+            else round(max(self.now - route.oldest_queued_at, 0.0), 3),
             "last_error": route.last_error or None,
             "last_error_at": None if route.last_error_at is None else time_exact(route.last_error_at),
             "connections": self.connections.get(route.route),
@@ -76,10 +91,15 @@ def read_condition(config: Path | None, data_dir: Path | None, now: float) -> Co
     settings = read_settings(config) if named else None
     with Reader(folder) as reader:
         status = reader.status()
-        quarantined = {route.route: _recently_quarantined(reader, route.route, now)
-                       for route in status.routes if route.books.quarantined}
-    needs = (*_of_the_service(status, settings), *(need for route in status.routes
-                                                   for need in _of_a_route(route, settings, quarantined, now)))
+        quarantined = {
+            route.route: _recently_quarantined(reader, route.route, now)
+            for route in status.routes
+            if route.books.quarantined
+        }
+    needs = (
+        *_of_the_service(status, settings),
+        *(need for route in status.routes for need in _of_a_route(route, settings, quarantined, now)),
+    )
     mode_told, lowered = _mode(status, settings)
     return Condition(now, status, (*needs, *lowered), mode_told, _policy(settings), _connections(settings))
 
@@ -94,20 +114,25 @@ def _of_the_service(status: Status, settings: Settings | None) -> "Iterator[str]
         yield "The books do not balance: a message is in no state or in two. Keep the store, tell the maintainers."
 
 
-def _of_a_route(route: RouteStatus, settings: Settings | None, quarantined: dict[str, int],
-                now: float) -> "Iterator[str]":
+def _of_a_route(
+    route: RouteStatus, settings: Settings | None, quarantined: dict[str, int], now: float
+) -> "Iterator[str]":
     """Yield what a person must do about one route."""
     overdue_s = settings.service.overdue_alarm_s if settings else OVERDUE_S
     if route.books.parked:
         since = f", the oldest for {age(now - route.oldest_parked_at)}" if route.oldest_parked_at is not None else ""
         yield (f"{route.route}: {route.books.parked} parked{since}: decide with `hl7calf queue list --state parked`.")
     if quarantined.get(route.route):
-        yield (f"{route.route}: {quarantined[route.route]} quarantined within a day, unreadable and refused to the "
-               "sender: `hl7calf queue list --state quarantined`.")
+        yield (
+            f"{route.route}: {quarantined[route.route]} quarantined within a day, unreadable and refused to the "
+            "sender: `hl7calf queue list --state quarantined`."
+        )
     if route.oldest_queued_at is not None and now - route.oldest_queued_at > overdue_s:
         error = f" Last error: {route.last_error}." if route.last_error else ""
-        yield (f"{route.route}: {route.books.queued} queued, the oldest for {age(now - route.oldest_queued_at)}: "
-               f"look at the destination.{error}")
+        yield (
+            f"{route.route}: {route.books.queued} queued, the oldest for {age(now - route.oldest_queued_at)}: "
+            f"look at the destination.{error}"
+        )
 
 
 def _recently_quarantined(reader: Reader, route: str, now: float) -> int:

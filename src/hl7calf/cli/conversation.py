@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from hl7calf.cli.reactor import reason
+from hl7calf.cli.reactor import why_lost
 from hl7calf.errors import WireError
 from hl7calf.wire.ack import Ack, read_ack
 from hl7calf.wire.header import read_header
@@ -92,11 +91,10 @@ class Conversation(Protocol):
                 self.close()
         self._unframed = not self._deframer.in_frame and self._deframer.buffered > 0
 
-    def connectionLost(self, reason_: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 - Twisted's signature
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the one who waits, if any."""
         self.open = False
-        lost = reason_.value
-        why = reason(lost) if isinstance(lost, Exception) else "the connection broke"
+        why = why_lost(reason.value)
         if self._deframer.in_frame:
             why += ", in the middle of the answer"
         elif self._unframed:

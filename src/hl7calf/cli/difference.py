@@ -8,13 +8,18 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 
-from hl7calf.calf.report import codec_of
+from hl7calf.calf.report import charsets_of
 from hl7calf.calf.verdict import Action, OrderVerdict, Verdict
 from hl7calf.cli.terminal import Terminal, clean
 from hl7calf.wire.charset import decode_bytes
 
-COLOURS = {Action.PASS: None, Action.REVIEW: "yellow", Action.ANNOTATE: "cyan", Action.UPGRADE: "green",
-           Action.REFUSE: "red"}
+COLOURS = {
+    Action.PASS: None,
+    Action.REVIEW: "yellow",
+    Action.ANNOTATE: "cyan",
+    Action.UPGRADE: "green",
+    Action.REFUSE: "red",
+}
 _ENDS = re.compile("\r\n|\r|\n")
 Run = tuple[str, bool]  # text and whether it is marked
 
@@ -45,7 +50,7 @@ def explain_change(verdict: Verdict, source: str, term: Terminal) -> str:
     if verdict.changed:
         lines += difference(verdict.payload, verdict.outbound, term)
     for order in verdict.orders:
-        if order.modifications or order.action is not Action.PASS and verdict.changed:
+        if order.modifications or (order.action is not Action.PASS and verdict.changed):
             lines += explain_order(order, term)
     return "\n".join(lines)
 
@@ -54,11 +59,16 @@ def explain_order(order: OrderVerdict, term: Terminal) -> list[str]:
     """Return the lines that say for one order what was decided and on which evidence."""
     named = clean(" ".join(part for part in (order.placer_order_number, order.order_control) if part))
     title = f"order {order.position}" + (f" ({named})" if named else "")
-    decided = order.action.value if order.action is order.indicated else \
-        f"{order.action.value}, though the rule says {order.indicated.value}"
+    decided = (
+        order.action.value
+        if order.action is order.indicated
+        else f"{order.action.value}, though the rule says {order.indicated.value}"
+    )
     lines = [term.paint(term.fold(f"{title}: {decided}"), bold=True)]
     for found in order.evidence:
-        told = f'{found.concept} {found.status}: "{found.text}" at {found.path}' + (f" ({found.row})" if found.row else "")
+        told = f'{found.concept} {found.status}: "{found.text}" at {found.path}' + (
+            f" ({found.row})" if found.row else ""
+        )
         lines.append(term.fold(clean(told), "  found  ", " " * 9))
     lines += [term.fold(clean(f"{gate.code}: {gate.why}"), "  gate   ", " " * 9) for gate in order.gates]
     whys = dict.fromkeys(changed.why for changed in order.modifications if changed.why)
@@ -70,13 +80,13 @@ def explain_order(order: OrderVerdict, term: Terminal) -> list[str]:
 
 def difference(before: bytes, after: bytes, term: Terminal) -> list[str]:
     """Return the unified difference of two payloads by segments, without context lines."""
-    codec = codec_of(before)
-    old, new = (_ENDS.split(decode_bytes(data, codec)) for data in (before, after))
+    charsets = charsets_of(before)
+    old, new = (_ENDS.split(decode_bytes(data, charsets)) for data in (before, after))
     start = _common(old, new)
     end = _common(old[start:][::-1], new[start:][::-1])
-    old_part, new_part = old[start:len(old) - end], new[start:len(new) - end]
+    old_part, new_part = old[start : len(old) - end], new[start : len(new) - end]
     lines = [term.paint("--- as received", fg="red"), term.paint("+++ as it would be sent", fg="green")]
-    field = before[before.find(b"MSH") + 3:][:1].decode("latin-1")
+    field = before[before.find(b"MSH") + 3 :][:1].decode("latin-1")
     for kind, i, j, k, m in difflib.SequenceMatcher(None, old_part, new_part, autojunk=False).get_opcodes():
         if kind != "equal":
             lines += _hunk(old_part[i:j], new_part[k:m], start + i + 1, field, term)
@@ -96,23 +106,28 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
 def _hunk(old: Sequence[str], new: Sequence[str], number: int, field: str, term: Terminal) -> Iterator[str]:
     """Yield one place that differs: changed segments in pairs, then what was inserted."""
     names = "/".join(dict.fromkeys(clean(segment[:3]) for segment in (old or new)))
-    yield term.paint(f"@@ segment {number}: {names} @@" if old else f"@@ inserted before segment {number}: {names} @@",
-                     fg="cyan")
+    yield term.paint(
+        f"@@ segment {number}: {names} @@" if old else f"@@ inserted before segment {number}: {names} @@", fg="cyan"
+    )
     for before, after in zip(old, new, strict=False):
         marked_old, marked_new = _mark(before.split(field), after.split(field), field)
         yield from _line("-", marked_old, "red", term)
         yield from _line("+", marked_new, "green", term)
-    for segment in old[len(new):]:
+    for segment in old[len(new) :]:
         yield from _line("-", [(segment, False)], "red", term)
-    for segment in new[len(old):]:
+    for segment in new[len(old) :]:
         yield from _line("+", [(segment, False)], "green", term)
 
 
 def _mark(old: list[str], new: list[str], field: str) -> tuple[list[Run], list[Run]]:
     """Return both segments as runs, the fields that differ marked."""
+
     def runs(own: list[str], other: list[str]) -> list[Run]:
-        return [(text + (field if i < len(own) - 1 else ""), i >= len(other) or other[i] != text)
-                for i, text in enumerate(own)]
+        return [
+            (text + (field if i < len(own) - 1 else ""), i >= len(other) or other[i] != text)
+            for i, text in enumerate(own)
+        ]
+
     return runs(old, new), runs(new, old)
 
 

@@ -31,8 +31,15 @@ class DryRun:
 
     def vet(self, payload: bytes) -> Verdict:
         """Return the verdict on one payload and remember what it did to its orders."""
-        verdict = vet(payload, self.tables, recall=self._recall, mode=self.mode, policy=self.policy,
-                      thorough=True, options=self.options)
+        verdict = vet(
+            payload,
+            self.tables,
+            recall=self._recall,
+            mode=self.mode,
+            policy=self.policy,
+            thorough=True,
+            options=self.options,
+        )
         self._seen.update({remembered.placer_key: remembered for remembered in verdict.remember})
         self._seen.update(dict.fromkeys(verdict.forget))
         return verdict

@@ -27,7 +27,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class AddressType(click.ParamType):
+class AddressType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on only
     """click's view of an `Address`."""
 
     name = "host:port"
@@ -89,36 +89,43 @@ def client_endpoint(reactor: Any, address: Address, tls: Tls | None, timeout_s: 
     plain = HostnameEndpoint(reactor, address.host.encode(), address.port, timeout=timeout_s)
     if tls is None:
         return plain
-    from twisted.internet import ssl
-
+    ssl = _ssl()
     own = _own_certificate(tls.certificate, tls.key)
     trust = ssl.platformTrust() if tls.ca is None else ssl.trustRootFromCertificates(_authorities(tls.ca))
     options = ssl.optionsForClientTLS(
-        tls.name or address.host, trust, own,
+        tls.name or address.host,
+        trust,
+        own,
         extraCertificateOptions={"raiseMinimumTo": ssl.TLSVersion.TLSv1_2},
     )
     return wrapClientTLS(options, plain)
 
 
-def server_endpoint(reactor: Any, address: Address, certificate: Path | None, key: Path | None,
-                    client_ca: Path | None) -> Any:
+def server_endpoint(
+    reactor: Any, address: Address, certificate: Path | None, key: Path | None, client_ca: Path | None
+) -> Any:
     """Return a Twisted server endpoint; TLS when a certificate is given, mutual when an authority is.
 
     Raises:
         Unusable: the files do not fit together.
     """
-    from twisted.internet import endpoints, ssl
+    from twisted.internet import endpoints as twisted_endpoints
 
+    endpoints: Any = twisted_endpoints  # not all of it is typed
     if certificate is None and key is None and client_ca is None:
         kind = endpoints.TCP6ServerEndpoint if ":" in address.host else endpoints.TCP4ServerEndpoint
         return kind(reactor, address.port, interface=_numeric(address.host))
     own = _own_certificate(certificate, key)
     if own is None:
         raise Unusable("TLS needs --tls-certificate and --tls-key.")
+    ssl = _ssl()
     trust = None if client_ca is None else ssl.trustRootFromCertificates(_authorities(client_ca))
     context = ssl.CertificateOptions(
-        privateKey=own.privateKey.original, certificate=own.original, trustRoot=trust,
-        raiseMinimumTo=ssl.TLSVersion.TLSv1_2)
+        privateKey=own.privateKey.original,
+        certificate=own.original,
+        trustRoot=trust,
+        raiseMinimumTo=ssl.TLSVersion.TLSv1_2,
+    )
     return endpoints.SSL4ServerEndpoint(reactor, address.port, context, interface=_numeric(address.host))
 
 
@@ -127,28 +134,33 @@ def _numeric(host: str) -> str:
     return "127.0.0.1" if host == "localhost" else host
 
 
+def _ssl() -> Any:
+    """Return Twisted's ssl module, most of which is not typed."""
+    from twisted.internet import ssl
+
+    return ssl
+
+
 def _own_certificate(certificate: Path | None, key: Path | None) -> Any:
     """Read an own certificate with its key; None when none was given."""
     if certificate is None or key is None:
         return None
-    from twisted.internet import ssl
-
     try:
-        return ssl.PrivateCertificate.loadPEM(key.read_bytes() + b"\n" + certificate.read_bytes())
-    except Exception as error:  # noqa: BLE001 - OpenSSL has its own tree of errors; each means the same here
-        raise Unusable(f"{certificate} and {key} cannot be used as certificate and key "
-                       f"({type(error).__name__}); both must be PEM and belong together.") from None
+        return _ssl().PrivateCertificate.loadPEM(key.read_bytes() + b"\n" + certificate.read_bytes())
+    except Exception as error:
+        raise Unusable(
+            f"{certificate} and {key} cannot be used as certificate and key "
+            f"({type(error).__name__}); both must be PEM and belong together."
+        ) from None
 
 
 def _authorities(path: Path) -> list[Any]:
     """Read the certificates in a PEM file."""
-    from twisted.internet import ssl
-
     end = b"-----END CERTIFICATE-----"
     parts = [part + end + b"\n" for part in path.read_bytes().split(end) if b"BEGIN CERTIFICATE" in part]
     try:
-        read = [ssl.Certificate.loadPEM(part) for part in parts]
-    except Exception as error:  # noqa: BLE001 - as above
+        read = [_ssl().Certificate.loadPEM(part) for part in parts]
+    except Exception as error:
         raise Unusable(f"{path} is not a PEM file of certificates ({type(error).__name__}).") from None
     if not read:
         raise Unusable(f"{path} holds no PEM certificate.")

@@ -18,16 +18,47 @@ if TYPE_CHECKING:
     from hl7calf.service.journal.views import LogEntry
 
 HEADINGS = ("time (UTC)", "seq", "route", "control id", "placer order", "action", "gate and change")
-_WIDTHS = (19, 6, 10, 14, 16, 8, 0)
+_WIDTHS = (19, 6, 8, 12, 14, 8, 0)  # 77 columns with the gaps: a window of 80 keeps them
 _CODE_FIELD = re.compile(r"OBR\[\d+\]-4(\.1)?$")
 _CODE = re.compile(r"[A-Za-z0-9._/-]*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
-COLUMNS = ("sequence", "time", "node", "kind", "route", "peer", "sending_application", "sending_facility",
-           "receiving_application", "message_type", "control_id", "version", "order", "placer_order_number",
-           "filler_order_number", "order_control", "service", "indicated", "action", "gates", "code_before",
-           "code_after", "notes_inserted", "reasons", "fault", "mode", "policy", "rule", "mappings", "sha256_in",
-           "sha256_out", "user", "reason", "hash")
+COLUMNS = (
+    "sequence",
+    "time",
+    "node",
+    "kind",
+    "route",
+    "peer",
+    "sending_application",
+    "sending_facility",
+    "receiving_application",
+    "message_type",
+    "control_id",
+    "version",
+    "order",
+    "placer_order_number",
+    "filler_order_number",
+    "order_control",
+    "service",
+    "indicated",
+    "action",
+    "gates",
+    "code_before",
+    "code_after",
+    "notes_inserted",
+    "reasons",
+    "fault",
+    "mode",
+    "policy",
+    "rule",
+    "mappings",
+    "sha256_in",
+    "sha256_out",
+    "user",
+    "reason",
+    "hash",
+)
 
 
 def heading_line(term: Terminal) -> str:
@@ -44,9 +75,18 @@ def entry_lines(entry: "LogEntry", term: Terminal) -> Iterator[str]:
     orders = entry.content.get("orders") or [{"action": entry.action}]
     for order in orders:
         action = str(order.get("action", entry.action))
-        colour = COLOURS.get(Action(action)) if action in Action else None
-        yield _line((*head, entry.control_id, str(order.get("placer_order_number", "")), action,
-                     told_order(order, entry.content)), colour, term)
+        colour = COLOURS.get(Action(action)) if action in list(Action) else None
+        yield _line(
+            (
+                *head,
+                entry.control_id,
+                str(order.get("placer_order_number", "")),
+                action,
+                told_order(order, entry.content),
+            ),
+            colour,
+            term,
+        )
 
 
 def entry_to_json(entry: "LogEntry") -> str:
@@ -60,12 +100,29 @@ def entry_rows(entry: "LogEntry") -> Iterator[list[str]]:
     for order in content.get("orders") or [{}]:
         before, after = code_change(order) or ("", "")
         fault = content.get("fault")
-        told = {**content, "hash": entry.hash.hex(), "order": order.get("position", ""),
-                "gates": "; ".join(f"{gate['code']} {gate['why']}" for gate in order.get("gates", ())),
-                "code_before": before, "code_after": after, "notes_inserted": notes_inserted(order) or "",
-                "reasons": "; ".join(content.get("reasons", ())), "fault": fault["code"] if fault else "",
-                **{key: order[key] for key in ("placer_order_number", "filler_order_number", "order_control",
-                                               "service", "indicated", "action") if key in order}}
+        told = {
+            **content,
+            "hash": entry.hash.hex(),
+            "order": order.get("position", ""),
+            "gates": "; ".join(f"{gate['code']} {gate['why']}" for gate in order.get("gates", ())),
+            "code_before": before,
+            "code_after": after,
+            "notes_inserted": notes_inserted(order) or "",
+            "reasons": "; ".join(content.get("reasons", ())),
+            "fault": fault["code"] if fault else "",
+            **{
+                key: order[key]
+                for key in (
+                    "placer_order_number",
+                    "filler_order_number",
+                    "order_control",
+                    "service",
+                    "indicated",
+                    "action",
+                )
+                if key in order
+            },
+        }
         yield [defused(str(told.get(column, ""))) for column in COLUMNS]
 
 
@@ -113,7 +170,7 @@ def notes_inserted(order: Mapping[str, Any]) -> int:
 
 
 def _narrow(term: Terminal) -> bool:
-    return term.width is not None and term.width < sum(_WIDTHS) + 2 * len(_WIDTHS) - 12
+    return term.width is not None and term.width < sum(_WIDTHS) + 2 * (len(_WIDTHS) - 2)
 
 
 def _columns(cells: tuple[str, ...]) -> str:
@@ -124,7 +181,7 @@ def _line(cells: tuple[str, ...], colour: str | None, term: Terminal) -> str:
     """Return one entry as a line of columns; in a narrow window as a few short lines."""
     cells = tuple(clean(cell) for cell in cells)
     time, sequence, route, control_id, placer, action, told = cells
-    if _narrow(term):
+    if _narrow(term) or (term.width is not None and len(_columns((*cells[:-1], ""))) > term.width):
         first = term.fold("  ".join(part for part in (f"#{sequence}", time, route) if part), hang="  ")
         rest = "  ".join(part for part in (action, control_id, placer, told) if part)
         return first + "\n" + term.fold(rest, "  ", "    ").replace(action, term.paint(action, fg=colour), 1)
@@ -132,4 +189,4 @@ def _line(cells: tuple[str, ...], colour: str | None, term: Terminal) -> str:
     if term.width is not None and len(line) > term.width:
         line = _columns((*cells[:-1], "")) + "\n" + term.fold(told, " " * 21)
     before = line.find(action, len(_columns((*cells[:5], "", ""))))
-    return line if before < 0 else line[:before] + term.paint(action, fg=colour) + line[before + len(action):]
+    return line if before < 0 else line[:before] + term.paint(action, fg=colour) + line[before + len(action) :]

@@ -50,12 +50,16 @@ def compare_ack(expected: Expected, answer: bytes, positive: bool) -> str | None
         return None if positive else "it was not acknowledged with AA or CA"
     if not answer:
         return "no acknowledgment came, one was expected"
-    return None if _lasting(answer) == _lasting(expected.ack) else \
-        f"another acknowledgment came than .ack.hl7 says:\n{differing(_lasting(expected.ack), _lasting(answer))}"
+    return (
+        None
+        if _lasting(answer) == _lasting(expected.ack)
+        else f"another acknowledgment came than .ack.hl7 says:\n{differing(_lasting(expected.ack), _lasting(answer))}"
+    )
 
 
-def compare_received(sent: Sequence[Source], expected: Sequence[Expected], received: Iterable[bytes]) -> \
-        tuple[list[str | None], int]:
+def compare_received(
+    sent: Sequence[Source], expected: Sequence[Expected], received: Iterable[bytes]
+) -> tuple[list[str | None], int]:
     """Pair what the receiver got with what it should have got.
 
     Returns:
@@ -115,8 +119,8 @@ def _lasting(ack: bytes) -> bytes:
     except WireError:
         return ack
     field = header.delimiters.field
-    fields = ack[header.start:header.end].split(field)
+    fields = ack[header.start : header.end].split(field)
     for number in (7, 10):
         if len(fields) >= number:
             fields[number - 1] = b""
-    return (field.join(fields) + ack[header.end:]).rstrip(b"\r\n")
+    return (field.join(fields) + ack[header.end :]).rstrip(b"\r\n")

@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each message.")
 @click.option("--mappings", type=click.Path(path_type=Path), help="Folder of mappings to vet again with.")
 @store_options
-def explain(control_id: str, number: int | None, as_json: bool, mappings: Path | None, config: Path | None,
-            data_dir: Path | None) -> None:
+def explain(
+    control_id: str,
+    number: int | None,
+    as_json: bool,
+    mappings: Path | None,
+    config: Path | None,
+    data_dir: Path | None,
+) -> None:
     """Tell for one message (MSH-10) what was decided for each order, on which evidence, under which rule,
     mappings and policy, what was changed, and how each side acknowledged.
 
@@ -40,12 +46,17 @@ def explain(control_id: str, number: int | None, as_json: bool, mappings: Path |
     with open_reader(config, data_dir) as reader:
         lines = reader.by_control_id(os.fsencode(control_id))
         if not lines:
-            raise Stopped(f"No message with control ID {control_id} is stored; it may have been purged, or never came. "
-                          "The log keeps entries longer: `hl7calf log --control-id`.")
+            raise Stopped(
+                f"No message with control ID {control_id} is stored; it may have been purged, or never came. "
+                "The log keeps entries longer: `hl7calf log --control-id`."
+            )
         chosen = [line.message_id for line in reversed(lines) if number in (None, line.message_id)]
         if not chosen:
-            raise Stopped(f"Message {number} has another control ID; with this one there are: "
-                          + ", ".join(str(line.message_id) for line in reversed(lines)) + ".")
+            raise Stopped(
+                f"Message {number} has another control ID; with this one there are: "
+                + ", ".join(str(line.message_id) for line in reversed(lines))
+                + "."
+            )
         for place, message_id in enumerate(chosen):
             message = reader.message(message_id)
             if message is None:
@@ -93,15 +104,19 @@ def _told(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[st
     title = f"message {line.message_id}  {envelope.message_type}  {control_id}  {line.action}  {line.state.value}"
     yield term.paint(term.fold(clean(title), hang="  "), bold=True)
     content = entry.content if entry else {}
-    sender = "/".join(part.decode("utf-8", "replace") for part in
-                      (envelope.sending_application, envelope.sending_facility) if part)
+    sender = "/".join(
+        part.decode("utf-8", "replace") for part in (envelope.sending_application, envelope.sending_facility) if part
+    )
     facts = {
         "received": f"{time_shown(line.received_at)} UTC on route {line.route} from {line.peer_host} ({sender})",
-        "under": "; ".join(f"{name} {content[name]}" for name in ("mode", "policy", "rule", "mappings")
-                           if content.get(name)),
-        "reasons": "; ".join(message.reasons), "fault": f"{message.fault_why} [{line.fault_code}]" if line.fault_code else "",
-        "log": f"entry {entry.sequence}, hash {entry.hash.hex()[:16]}, witness {content.get('witness')}" if entry else
-        "no entry: no order was looked at",
+        "under": "; ".join(
+            f"{name} {content[name]}" for name in ("mode", "policy", "rule", "mappings") if content.get(name)
+        ),
+        "reasons": "; ".join(message.reasons),
+        "fault": f"{message.fault_why} [{line.fault_code}]" if line.fault_code else "",
+        "log": f"entry {entry.sequence}, hash {entry.hash.hex()[:16]}, witness {content.get('witness')}"
+        if entry
+        else "no entry: no order was looked at",
         "intact": "" if message.intact else "NO: the bytes on disk do not match their checksum",
     }
     for name, text in facts.items():
@@ -123,10 +138,15 @@ def _orders(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[
     for order in verdict.orders:
         yield from explain_order(order, term)
     if then["mappings"] and verdict.digest and then["mappings"] != verdict.digest:
-        yield term.fold("The mappings are others now than then; the evidence above is by those of now.", "note  ", "      ")
+        yield term.fold(
+            "The mappings are others now than then; the evidence above is by those of now.", "note  ", "      "
+        )
     if then["action"] and then["action"] != verdict.action.value:
-        yield term.fold(f"Vetting again now gives {verdict.action.value}; what was done then is {then['action']}.",
-                        "note  ", "      ")
+        yield term.fold(
+            f"Vetting again now gives {verdict.action.value}; what was done then is {then['action']}.",
+            "note  ",
+            "      ",
+        )
 
 
 def _to_json(message: "Message", verdict: "Verdict") -> dict[str, Any]:
@@ -137,12 +157,24 @@ def _to_json(message: "Message", verdict: "Verdict") -> dict[str, Any]:
 
     advice = compare(message.inbound, message.outbound) if verdict.fault is None else None
     return {
-        **line_to_json(message.line), "reasons": list(message.reasons), "intact": message.intact,
-        "sha256_in": message.sha256_in.hex(), "sha256_out": message.sha256_out.hex(),
+        **line_to_json(message.line),
+        "reasons": list(message.reasons),
+        "intact": message.intact,
+        "sha256_in": message.sha256_in.hex(),
+        "sha256_out": message.sha256_out.hex(),
         "answered": message.answer_code or None,
         "entry": {**message.entry.content, "hash": message.entry.hash.hex()} if message.entry else None,
-        "history": [{"at": time_exact(one.at), "last_at": time_exact(one.last_at), "times": one.times,
-                     "outcome": one.outcome, "ack": one.ack_code or None, "why": one.why or None,
-                     "user": one.user or None} for one in message.history],
+        "history": [
+            {
+                "at": time_exact(one.at),
+                "last_at": time_exact(one.last_at),
+                "times": one.times,
+                "outcome": one.outcome,
+                "ack": one.ack_code or None,
+                "why": one.why or None,
+                "user": one.user or None,
+            }
+            for one in message.history
+        ],
         "verdict": verdict_to_json(verdict, f"journal#{message.line.message_id}", advice),
     }

@@ -4,6 +4,7 @@ Law: never a traceback, never text from a message. An unforeseen error names its
 the source only, because the text of an exception may quote a payload.
 """
 
+import contextlib
 import errno
 import os
 import sys
@@ -50,11 +51,14 @@ def failing_kindly(run: Callable[[], Any]) -> int:
         return _say(*sentence(error))
     except OSError as error:
         return _os_error(error)
-    except Exception as error:  # noqa: BLE001 - the last door: a person must never meet a traceback
+    except Exception as error:
         if os.environ.get("HL7CALF_TRACEBACK"):
             traceback.print_exc()
-        return _say(f"hl7calf itself failed ({_place(error)}). Please report this line; "
-                    "HL7CALF_TRACEBACK=1 shows more, which may quote a message.", SOMETHING_WRONG)
+        return _say(
+            f"hl7calf itself failed ({_place(error)}). Please report this line; "
+            "HL7CALF_TRACEBACK=1 shows more, which may quote a message.",
+            SOMETHING_WRONG,
+        )
 
 
 def sentence(error: Hl7calfError) -> tuple[str, int]:
@@ -68,8 +72,10 @@ def sentence(error: Hl7calfError) -> tuple[str, int]:
             more = f"\n  ... and {len(error.defects) - 20} more" if len(error.defects) > 20 else ""
             return f"The mappings cannot be used; mend them (`hl7calf check` lists all):{listed}{more}", UNUSABLE
         case WireError():
-            return f"The message cannot be read as HL7 v2; its sender must mend it: {error.why} [{error.code}]", \
-                SOMETHING_WRONG
+            return (
+                f"The message cannot be read as HL7 v2; its sender must mend it: {error.why} [{error.code}]",
+                SOMETHING_WRONG,
+            )
         case JournalError():
             advice = (type(error).__doc__ or "").strip()
             return f"{advice} [{error}]" if str(error) else advice, SOMETHING_WRONG
@@ -100,10 +106,8 @@ def _say(text: str, code: int) -> int:
     """Write one sentence to stderr, free of control characters, and return the code."""
     from hl7calf.cli.terminal import clean
 
-    try:
+    with contextlib.suppress(OSError):  # nobody reads stderr any more: the exit code must do
         click.echo("hl7calf: " + clean(text, keep="\n"), err=True)
-    except OSError:
-        pass  # nobody reads stderr any more: the exit code must do
     return code
 
 

@@ -97,7 +97,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Shell completion: eval \"$(_HL7CALF_COMPLETE=bash_source hl7calf)\" (or zsh_source, fish_source).",
+    epilog='Shell completion: eval "$(_HL7CALF_COMPLETE=bash_source hl7calf)" (or zsh_source, fish_source).',
 )
 @click.version_option(__version__, message="hl7calf %(version)s")
 def hl7calf() -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hl7calf.calf.report import codec_of
+from hl7calf.calf.report import charsets_of
 from hl7calf.cli.moments import time_shown
 from hl7calf.cli.terminal import Terminal, clean
 from hl7calf.wire.charset import decode_bytes
@@ -31,6 +31,6 @@ def history_lines(message: "Message", term: Terminal) -> Iterator[str]:
 
 def segments_shown(payload: bytes) -> Iterator[str]:
     """Yield a payload's segments, a line each, made safe to print."""
-    for segment in _ENDS.split(decode_bytes(payload, codec_of(payload))):
+    for segment in _ENDS.split(decode_bytes(payload, charsets_of(payload))):
         if segment:
             yield clean(segment)

@@ -21,14 +21,21 @@ class Case:
 
 def write_junit(path: Path, suite: str, cases: Sequence[Case]) -> None:
     """Write one test suite; control characters, which XML cannot hold, are written out."""
-    top = ElementTree.Element("testsuite", {
-        "name": suite, "tests": str(len(cases)), "errors": "0",
-        "failures": str(sum(case.failure is not None for case in cases)),
-        "skipped": str(sum(case.skipped is not None for case in cases)),
-        "time": f"{sum(case.seconds for case in cases):.3f}"})
+    top = ElementTree.Element(
+        "testsuite",
+        {
+            "name": suite,
+            "tests": str(len(cases)),
+            "errors": "0",
+            "failures": str(sum(case.failure is not None for case in cases)),
+            "skipped": str(sum(case.skipped is not None for case in cases)),
+            "time": f"{sum(case.seconds for case in cases):.3f}",
+        },
+    )
     for case in cases:
-        element = ElementTree.SubElement(top, "testcase", {
-            "classname": clean(case.group), "name": clean(case.name), "time": f"{case.seconds:.3f}"})
+        element = ElementTree.SubElement(
+            top, "testcase", {"classname": clean(case.group), "name": clean(case.name), "time": f"{case.seconds:.3f}"}
+        )
         if case.failure is not None:
             text = clean(case.failure, keep="\n")
             ElementTree.SubElement(element, "failure", {"message": text.split("\n")[0]}).text = text

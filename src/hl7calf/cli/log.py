@@ -47,8 +47,16 @@ def filter_options(command: F) -> F:
 @click.option("-f", "--follow", is_flag=True, help="Go on showing new entries until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @store_options
-def log(ctx: click.Context, last: int | None, follow: bool, as_json: bool, config: Path | None, data_dir: Path | None,
-        **chosen: Any) -> None:
+def log(
+    ctx: click.Context,
+    /,
+    last: int | None,
+    follow: bool,
+    as_json: bool,
+    config: Path | None,
+    data_dir: Path | None,
+    **chosen: Any,
+) -> None:
     """Show the modification log, newest last; `log verify` proves it, `log export` takes it elsewhere.
 
     One line for each order looked at, with the gate that stopped a change or the code that was changed.
@@ -73,8 +81,9 @@ def log(ctx: click.Context, last: int | None, follow: bool, as_json: bool, confi
 @click.option("--anchor", metavar="SEQ:HASH", help="An end of the log noted earlier: proves nothing was cut off since.")
 @store_options
 @click.pass_obj
-def verify(parent: tuple[Path | None, Path | None], anchor: str | None, config: Path | None,
-           data_dir: Path | None) -> int:
+def verify(
+    parent: tuple[Path | None, Path | None], /, anchor: str | None, config: Path | None, data_dir: Path | None
+) -> int:
     """Prove that no entry was changed, removed, swapped or inserted; exit code 1 when one was.
 
     The last line is an anchor: note it elsewhere, and give it next time, for a cut tail shows only so.
@@ -93,8 +102,10 @@ def verify(parent: tuple[Path | None, Path | None], anchor: str | None, config: 
     for finding in result.findings:
         say(terminal().paint("wrong ", fg="red") + clean(f"entry {finding.sequence}: {finding.what}"))
     if not result.ok:
-        say(f"The log was changed: {len(result.findings)} findings in {result.checked} entries. "
-            "Keep the store as it is and tell whoever answers for it.")
+        say(
+            f"The log was changed: {len(result.findings)} findings in {result.checked} entries. "
+            "Keep the store as it is and tell whoever answers for it."
+        )
         return 1
     say(f"The log is whole: {result.checked} {'entry' if result.checked == 1 else 'entries'} checked.")
     say(f"{result.head.sequence}:{result.head.hash.hex()}")
@@ -108,8 +119,15 @@ def verify(parent: tuple[Path | None, Path | None], anchor: str | None, config: 
 @filter_options
 @store_options
 @click.pass_obj
-def export(parent: tuple[Path | None, Path | None], shape: str | None, out: Path | None, config: Path | None,
-           data_dir: Path | None, **chosen: Any) -> None:
+def export(
+    parent: tuple[Path | None, Path | None],
+    /,
+    shape: str | None,
+    out: Path | None,
+    config: Path | None,
+    data_dir: Path | None,
+    **chosen: Any,
+) -> None:
     """Write the log, oldest first, as CSV for a spreadsheet or as JSON lines."""
     if shape is None:
         raise Unusable("Which form? Give --csv or --json.")
@@ -129,9 +147,15 @@ def _filter(chosen: dict[str, Any]) -> "LogFilter":
     from hl7calf.service.journal.views import LogFilter
 
     now = time.time()
-    return LogFilter(since=moment(chosen["since"], now), until=moment(chosen["until"], now), route=chosen["route"],
-                     action=chosen["action"] or "", kind=chosen["kind"], control_id=chosen["control_id"],
-                     placer=chosen["placer"])
+    return LogFilter(
+        since=moment(chosen["since"], now),
+        until=moment(chosen["until"], now),
+        route=chosen["route"],
+        action=chosen["action"] or "",
+        kind=chosen["kind"],
+        control_id=chosen["control_id"],
+        placer=chosen["placer"],
+    )
 
 
 def _pages(reader: "Reader", wanted: "LogFilter", after: int) -> "Iterator[LogEntry]":

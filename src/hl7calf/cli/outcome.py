@@ -27,7 +27,7 @@ class Outcome:
 
     def judge(self, received: Sequence[bytes] | None) -> None:
         """Say for each payload what is wrong, if anything is."""
-        for index, source in enumerate(self.sources):
+        for index in range(len(self.sources)):
             answer = self.answers.get(index)
             if answer is None:
                 self._fault(index, "it was not sent")
@@ -65,25 +65,42 @@ class Outcome:
         if self.expected is not None:
             good = len(self.sources) - len(self.faults)
             extra = f", {self.unexpected} arrived that nobody expected" if self.unexpected else ""
-            say(term.paint(f"{good} of {len(self.sources)} as expected{extra}.", fg="green" if self.fine else "red"),
-                err=err)
+            say(
+                term.paint(f"{good} of {len(self.sources)} as expected{extra}.", fg="green" if self.fine else "red"),
+                err=err,
+            )
 
     def write_junit(self, path: Path) -> None:
         """Write one test case for each payload."""
-        write_junit(path, "hl7calf replay", [
-            Case(str(source.path.parent if source.path else "-"), source.name,
-                 "\n".join(self.faults[index]) if index in self.faults else None,
-                 seconds=self.answers[index].after_s if index in self.answers else 0.0)
-            for index, source in enumerate(self.sources)])
+        write_junit(
+            path,
+            "hl7calf replay",
+            [
+                Case(
+                    str(source.path.parent if source.path else "-"),
+                    source.name,
+                    "\n".join(self.faults[index]) if index in self.faults else None,
+                    seconds=self.answers[index].after_s if index in self.answers else 0.0,
+                )
+                for index, source in enumerate(self.sources)
+            ],
+        )
 
 
 def answer_to_json(source: Source, answer: Answer) -> str:
     """Return one line for scripts."""
-    return json.dumps({
-        "source": source.name, "control_id": control_id(source.payload).decode("utf-8", "replace")
-        if answer.ack or source.payload[:3] == b"MSH" else None,
-        "ack": answer.ack.code if answer.ack else None, "why": answer.why or None,
-        "errors": list(answer.ack.errors) if answer.ack else [], "ms": round(answer.after_s * 1000, 3)})
+    return json.dumps(
+        {
+            "source": source.name,
+            "control_id": control_id(source.payload).decode("utf-8", "replace")
+            if answer.ack or source.payload[:3] == b"MSH"
+            else None,
+            "ack": answer.ack.code if answer.ack else None,
+            "why": answer.why or None,
+            "errors": list(answer.ack.errors) if answer.ack else [],
+            "ms": round(answer.after_s * 1000, 3),
+        }
+    )
 
 
 def told_errors(answer: Answer) -> str:

@@ -28,14 +28,19 @@ def queue() -> None:
 
 
 @queue.command("list")
-@click.option("--state", type=click.Choice([*WAITING, "rejected", "delivered"]), multiple=True,
-              help="Which ones [default: queued, parked and quarantined].")
+@click.option(
+    "--state",
+    type=click.Choice([*WAITING, "rejected", "delivered"]),
+    multiple=True,
+    help="Which ones [default: queued, parked and quarantined].",
+)
 @click.option("--route", help="Of this route only.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @store_options
-def list_(state: tuple[str, ...], route: str | None, limit: int, as_json: bool, config: Path | None,
-          data_dir: Path | None) -> None:
+def list_(
+    state: tuple[str, ...], route: str | None, limit: int, as_json: bool, config: Path | None, data_dir: Path | None
+) -> None:
     """List what waits, oldest first; parked and quarantined messages need a person."""
     from hl7calf.service.journal.jobs import State
 
@@ -52,10 +57,22 @@ def list_(state: tuple[str, ...], route: str | None, limit: int, as_json: bool, 
         say("Nothing waits.")
         return
     now = time.time()
-    rows = [[str(line.message_id), line.state.value + (", held" if line.held_behind else ""), line.route,
-             age(now - line.received_at), line.envelope.message_type, line.envelope.control_id.decode("utf-8", "replace"),
-             str(line.attempts), line.why or line.fault_code] for line in found[:limit]]
-    say(table(["number", "state", "route", "age", "type", "control id", "tries", "why"], rows, terminal(), right=(0, 6)))
+    rows = [
+        [
+            str(line.message_id),
+            line.state.value + (", held" if line.held_behind else ""),
+            line.route,
+            age(now - line.received_at),
+            line.envelope.message_type,
+            line.envelope.control_id.decode("utf-8", "replace"),
+            str(line.attempts),
+            line.why or line.fault_code,
+        ]
+        for line in found[:limit]
+    ]
+    say(
+        table(["number", "state", "route", "age", "type", "control id", "tries", "why"], rows, terminal(), right=(0, 6))
+    )
     if len(found) > limit:
         say_err(f"More wait; --limit {limit * 10} shows more.")
 
@@ -75,10 +92,16 @@ def show(number: int, reveal: bool, config: Path | None, data_dir: Path | None) 
         raise Stopped(f"There is no message {number}; `hl7calf queue list` shows the numbers.")
     line = message.line
     facts = {
-        "number": str(line.message_id), "state": line.state.value, "route": line.route, "lane": line.lane,
+        "number": str(line.message_id),
+        "state": line.state.value,
+        "route": line.route,
+        "lane": line.lane,
         "received": f"{time_shown(line.received_at)} UTC from {line.peer_host}:{line.peer_port}",
-        "type": line.envelope.message_type, "control id": line.envelope.control_id.decode("utf-8", "replace"),
-        "action": line.action, "answered": message.answer_code, "why": line.why or message.fault_why,
+        "type": line.envelope.message_type,
+        "control id": line.envelope.control_id.decode("utf-8", "replace"),
+        "action": line.action,
+        "answered": message.answer_code,
+        "why": line.why or message.fault_why,
         "intact": "" if message.intact else "NO: the bytes on disk do not match their checksum",
     }
     for name, text in facts.items():
@@ -97,7 +120,9 @@ def _decision(kind: str, does: str) -> None:
 
     @queue.command(kind, help=does, short_help=does)
     @click.argument("numbers", type=click.IntRange(1), nargs=-1, required=True, metavar="NUMBER...")
-    @click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the log with your name. No patient data.")
+    @click.option(
+        "--reason", required=True, metavar="TEXT", help="Why; kept in the log with your name. No patient data."
+    )
     @store_options
     def decide(numbers: tuple[int, ...], reason: str, config: Path | None, data_dir: Path | None) -> int:
         folder = find_store(config, data_dir)
@@ -120,10 +145,19 @@ _decision("release", "Send parked messages on, each in its old place.")
 def line_to_json(line: "MessageLine") -> dict[str, object]:
     """Return one message of a list for scripts; no bytes but what the header said."""
     return {
-        "number": line.message_id, "state": line.state.value, "route": line.route, "lane": line.lane,
-        "received_at": time_exact(line.received_at), "peer": f"{line.peer_host}:{line.peer_port}",
-        "message_type": line.envelope.message_type, "control_id": line.envelope.control_id.decode("utf-8", "replace"),
-        "action": line.action or None, "changed": line.changed, "fault": line.fault_code or None,
-        "attempts": line.attempts, "held": line.held_behind, "possible_duplicate": line.possible_duplicate,
+        "number": line.message_id,
+        "state": line.state.value,
+        "route": line.route,
+        "lane": line.lane,
+        "received_at": time_exact(line.received_at),
+        "peer": f"{line.peer_host}:{line.peer_port}",
+        "message_type": line.envelope.message_type,
+        "control_id": line.envelope.control_id.decode("utf-8", "replace"),
+        "action": line.action or None,
+        "changed": line.changed,
+        "fault": line.fault_code or None,
+        "attempts": line.attempts,
+        "held": line.held_behind,
+        "possible_duplicate": line.possible_duplicate,
         "why": line.why or None,
     }

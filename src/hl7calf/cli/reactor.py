@@ -29,8 +29,9 @@ def run_reactor(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
 
     def start() -> None:
         done = Deferred.fromCoroutine(work(reactor))
-        done.addCallbacks(lambda value: outcome.append((True, value)),
-                          lambda failure: outcome.append((False, failure.value)))
+        done.addCallbacks(
+            lambda value: outcome.append((True, value)), lambda failure: outcome.append((False, failure.value))
+        )
         done.addBoth(lambda _: reactor.stop() if reactor.running else None)
 
     reactor.callWhenRunning(start)
@@ -46,7 +47,7 @@ def run_reactor(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
 
 def cannot_connect(address: Address, error: Exception) -> Stopped:
     """Return what to say when a connection was not made: to whom, why, and who must act."""
-    return Stopped(f"{address}: no connection: {reason(error)}.")
+    return Stopped(f"{address}: no connection: {why_lost(error)}.")
 
 
 def cannot_listen(address: Address, error: Exception) -> Stopped:
@@ -61,7 +62,7 @@ def cannot_listen(address: Address, error: Exception) -> Stopped:
     return Stopped(f"{address}: cannot listen there ({type(error).__name__}).")
 
 
-def reason(error: Exception) -> str:
+def why_lost(error: BaseException | None) -> str:
     """Return why a connection failed, in plain words and with what to look at."""
     from twisted.internet import error as net
 
@@ -83,7 +84,7 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}"
 
 
-def _tls_reason(error: Exception) -> str:
+def _tls_reason(error: BaseException) -> str:
     """Return why TLS failed; OpenSSL's own words are names of reasons and hold no message text."""
     if type(error).__module__.startswith("service_identity"):
         return "the certificate is not for this name; give --tls-name or have it issued anew"

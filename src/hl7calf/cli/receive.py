@@ -1,5 +1,6 @@
 """`hl7calf receive`: a test receiver, for trying a site's own routes."""
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -21,10 +22,18 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(short_help="Run a test receiver.")
-@click.option("--listen", type=AddressType(), default="127.0.0.1:2576", show_default=True,
-              help="Where to listen; port 0 takes a free one and says which.")
-@click.option("--store", type=click.Path(file_okay=False, path_type=Path),
-              help="Write each message to DIR/000001.hl7 and so on, byte for byte.")
+@click.option(
+    "--listen",
+    type=AddressType(),
+    default="127.0.0.1:2576",
+    show_default=True,
+    help="Where to listen; port 0 takes a free one and says which.",
+)
+@click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write each message to DIR/000001.hl7 and so on, byte for byte.",
+)
 @click.option("--show", is_flag=True, help="Print whole messages, a segment a line.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each message.")
 @click.option("--count", type=click.IntRange(1), help="End after N messages.")
@@ -38,8 +47,17 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--tls-certificate", type=_FILE, help="Speak TLS with this certificate (PEM).")
 @click.option("--tls-key", type=_FILE, help="Its private key (PEM).")
 @click.option("--tls-client-ca", type=_FILE, help="Demand client certificates of this authority (PEM).")
-def receive(listen: Address, store: Path | None, show: bool, as_json: bool, count: int | None,
-            tls_certificate: Path | None, tls_key: Path | None, tls_client_ca: Path | None, **manners: Any) -> int:
+def receive(
+    listen: Address,
+    store: Path | None,
+    show: bool,
+    as_json: bool,
+    count: int | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+    **manners: Any,
+) -> int:
     """Run a test receiver that acknowledges, prints or stores.
 
     It answers AA (or CA and AA when MSH-15/16 ask), and can answer late, negatively, never, or close.
@@ -53,15 +71,19 @@ def receive(listen: Address, store: Path | None, show: bool, as_json: bool, coun
     if store is not None:
         _empty_folder(store)
     report = _reporter(store, show, as_json)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # how this command ends
         run_reactor(lambda reactor: _listen(reactor, listen, tls, Manners(**manners), report, count))
-    except KeyboardInterrupt:
-        pass  # how this command ends
     return 0
 
 
-async def _listen(reactor: Any, address: Address, tls: tuple[Path | None, Path | None, Path | None],
-                  manners: "Manners", report: "Callable[[Arrived], None]", count: int | None) -> None:
+async def _listen(
+    reactor: Any,
+    address: Address,
+    tls: tuple[Path | None, Path | None, Path | None],
+    manners: "Manners",
+    report: "Callable[[Arrived], None]",
+    count: int | None,
+) -> None:
     """Listen until `count` messages came, or for ever."""
     from twisted.internet.defer import Deferred
 
@@ -113,19 +135,24 @@ def _reporter(store: Path | None, show: bool, as_json: bool) -> "Callable[[Arriv
 def _as_json(message: "Arrived", file: Path | None) -> dict[str, Any]:
     header = message.header
     return {
-        "number": message.number, "at": message.at.isoformat(timespec="milliseconds"),
+        "number": message.number,
+        "at": message.at.isoformat(timespec="milliseconds"),
         "message_type": f"{header.message_code}^{header.trigger}" if header else None,
         "control_id": header.control_id.decode("utf-8", "replace") if header else None,
-        "bytes": len(message.payload), "sha256": hashlib.sha256(message.payload).hexdigest(),
-        "ack": list(message.codes), "file": str(file) if file else None,
+        "bytes": len(message.payload),
+        "sha256": hashlib.sha256(message.payload).hexdigest(),
+        "ack": list(message.codes),
+        "file": str(file) if file else None,
     }
 
 
 def _as_line(message: "Arrived") -> str:
     told = _as_json(message, None)
     ack = "+".join(message.codes) or "no answer"
-    return clean(f"{message.number:6}  {message.at:%H:%M:%S}  {told['message_type'] or 'unreadable':9}"
-                 f"  {told['control_id'] or '':20}  {told['bytes']:7} B  {ack}")
+    return clean(
+        f"{message.number:6}  {message.at:%H:%M:%S}  {told['message_type'] or 'unreadable':9}"
+        f"  {told['control_id'] or '':20}  {told['bytes']:7} B  {ack}"
+    )
 
 
 def _report_fault(fault: "FrameFault") -> None:

@@ -65,8 +65,13 @@ class Receiver(Factory):
 
     noisy = False
 
-    def __init__(self, clock: Any, manners: Manners, arrived: Callable[[Arrived], None],
-                 fault: Callable[[FrameFault], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        clock: Any,
+        manners: Manners,
+        arrived: Callable[[Arrived], None],
+        fault: Callable[[FrameFault], None] = lambda _: None,
+    ) -> None:
         self.clock = clock
         self.manners = manners
         self.arrived = arrived

@@ -24,16 +24,38 @@ PROGRESS_FROM = 20  # messages; fewer are done before a bar could be read
 @click.argument("places", metavar="[SRC]...", nargs=-1)
 @click.option("--to", "to", type=AddressType(), required=True, help="The receiver, HOST:PORT.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Messages a second, over all connections.")
-@click.option("--connections", type=click.IntRange(1, 1000), default=1, show_default=True,
-              help="Connections side by side; with one, order is kept.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
-              metavar="SECONDS", help="Wait this long for an answer.")
+@click.option(
+    "--connections",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Connections side by side; with one, order is kept.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait this long for an answer.",
+)
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="Send everything N times.")
-@click.option("--expect", metavar="HOST:PORT|DIR",
-              help="Compare what arrives with the .expected.hl7 and .ack.hl7 siblings: listen at HOST:PORT, or "
-                   "read DIR, where `receive --store DIR` writes.")
-@click.option("--expect-timeout", "expect_timeout_s", type=click.FloatRange(0), default=10.0, show_default=True,
-              metavar="SECONDS", help="Wait this long for the last message to arrive.")
+@click.option(
+    "--expect",
+    metavar="HOST:PORT|DIR",
+    help="Compare what arrives with the .expected.hl7 and .ack.hl7 siblings: listen at HOST:PORT, or "
+    "read DIR, where `receive --store DIR` writes.",
+)
+@click.option(
+    "--expect-timeout",
+    "expect_timeout_s",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait this long for the last message to arrive.",
+)
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each message.")
 @click.option("--journal", is_flag=True, help="Send stored messages as they came in (with -c).")
@@ -41,8 +63,16 @@ PROGRESS_FROM = 20  # messages; fewer are done before a bar could be read
 @click.option("--since", metavar="WHEN", help="Stored messages from then on: 2h, 3d, or an ISO time.")
 @click.option("--control-id", metavar="ID", help="Stored messages with this MSH-10.")
 @tls_options
-def replay(places: tuple[str, ...], to: Address, expect: str | None, expect_timeout_s: float, junit: Path | None,
-           as_json: bool, repeat: int, **options: Any) -> int:
+def replay(
+    places: tuple[str, ...],
+    to: Address,
+    expect: str | None,
+    expect_timeout_s: float,
+    junit: Path | None,
+    as_json: bool,
+    repeat: int,
+    **options: Any,
+) -> int:
     """Send files, folders or stored messages over MLLP and count the answers.
 
     Exit code 1 when a message was not taken (AA or CA), or with --expect did not come out as its
@@ -57,9 +87,18 @@ def replay(places: tuple[str, ...], to: Address, expect: str | None, expect_time
     sources = _sources(places, options) * repeat
     outcome = Outcome(sources, None if expect is None else [read_expected(source) for source in sources])
     pace = Pace(options["connections"], options["rate"], options["timeout_s"])
-    seconds = run_reactor(lambda reactor: _run(
-        reactor, outcome, to, client_endpoint(reactor, to, tls, pace.timeout_s), pace, expect, expect_timeout_s,
-        as_json))
+    seconds = run_reactor(
+        lambda reactor: _run(
+            reactor,
+            outcome,
+            to,
+            client_endpoint(reactor, to, tls, pace.timeout_s),
+            pace,
+            expect,
+            expect_timeout_s,
+            as_json,
+        )
+    )
     outcome.tell(seconds, err=as_json)
     if junit is not None:
         outcome.write_junit(junit)
@@ -87,8 +126,16 @@ def _sources(places: tuple[str, ...], options: dict[str, Any]) -> "list[Source]"
     return list(read_sources(places, keep_batches=True))
 
 
-async def _run(reactor: Any, outcome: "Outcome", to: Address, endpoint: Any, pace: "Pace", expect: str | None,
-               expect_timeout_s: float, as_json: bool) -> float:
+async def _run(
+    reactor: Any,
+    outcome: "Outcome",
+    to: Address,
+    endpoint: Any,
+    pace: "Pace",
+    expect: str | None,
+    expect_timeout_s: float,
+    as_json: bool,
+) -> float:
     """Send everything, gather what arrives where that is expected, judge; return the seconds of sending."""
     from hl7calf.cli.gathering import gather, settled
     from hl7calf.cli.outcome import answer_to_json
@@ -98,6 +145,7 @@ async def _run(reactor: Any, outcome: "Outcome", to: Address, endpoint: Any, pac
     gathered = None if expect is None else await gather(reactor, expect)
     started = time.monotonic()
     with _progress(len(outcome.sources), wanted=not as_json) as advance:
+
         def report(index: int, answer: Any) -> None:
             outcome.answers[index] = answer
             advance()

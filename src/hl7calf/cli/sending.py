@@ -85,4 +85,4 @@ async def _first_failure(workers: list[Deferred[None]]) -> None:
     try:
         await gatherResults(workers, consumeErrors=True)
     except FirstError as first:
-        raise first.subFailure.value from None
+        raise first.subFailure.value or first from None

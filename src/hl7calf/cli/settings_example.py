@@ -24,9 +24,14 @@ class Places:
 def settings_text(today: date, places: Places = Places()) -> str:
     """Return the text of a settings file; the DEMO policy is in force for a year from `today`."""
     return _TEXT.format(
-        today=today.isoformat(), until=(today + timedelta(days=DEMO_DAYS)).isoformat(),
-        listen=places.listen_port, forward=places.forward_port, ops=places.ops_port,
-        data_dir=_quoted(places.data_dir), mappings=_quoted(places.mappings))
+        today=today.isoformat(),
+        until=(today + timedelta(days=DEMO_DAYS)).isoformat(),
+        listen=places.listen_port,
+        forward=places.forward_port,
+        ops=places.ops_port,
+        data_dir=_quoted(places.data_dir),
+        mappings=_quoted(places.mappings),
+    )
 
 
 def _quoted(text: str) -> str:

@@ -41,7 +41,8 @@ def _show(condition: "Condition") -> None:
     status = condition.status
     for name, told in (
         ("service", f"{'runs' if status.running else 'does not run'} on node {status.node}"),
-        ("mode", condition.mode_told), ("policy", condition.policy_told),
+        ("mode", condition.mode_told),
+        ("policy", condition.policy_told),
         ("log", f"{status.head} entries, head {status.head_hash.hex()[:16]}"),
         ("store", f"{status.bytes_used / 1e6:.1f} MB, {status.unclean_starts} unclean starts"),
         ("books", "balance" if status.balanced else "DO NOT BALANCE"),
@@ -55,12 +56,38 @@ def _show(condition: "Condition") -> None:
         books = route.books
         oldest = age(condition.now - route.oldest_queued_at) if route.oldest_queued_at is not None else "-"
         open_now = condition.connections.get(route.route)
-        rows.append([route.route, *(str(n) for n in (books.received, books.delivered, books.queued, books.parked,
-                     books.quarantined, books.rejected)), oldest, "?" if open_now is None else str(open_now)])
+        rows.append(
+            [
+                route.route,
+                *(
+                    str(n)
+                    for n in (
+                        books.received,
+                        books.delivered,
+                        books.queued,
+                        books.parked,
+                        books.quarantined,
+                        books.rejected,
+                    )
+                ),
+                oldest,
+                "?" if open_now is None else str(open_now),
+            ]
+        )
     say()
-    say(table(["route", "received", "delivered", "queued", "parked", "quarantined", "rejected", "oldest", "connections"],
-              rows, term, right=range(1, 9)))
+    say(
+        table(
+            ["route", "received", "delivered", "queued", "parked", "quarantined", "rejected", "oldest", "connections"],
+            rows,
+            term,
+            right=range(1, 9),
+        )
+    )
     for route in status.routes:
         if route.last_error_at is not None:
-            say(term.fold(clean(f"{route.route}: last error {time_shown(route.last_error_at)} UTC: {route.last_error}"),
-                          hang="  "))
+            say(
+                term.fold(
+                    clean(f"{route.route}: last error {time_shown(route.last_error_at)} UTC: {route.last_error}"),
+                    hang="  ",
+                )
+            )

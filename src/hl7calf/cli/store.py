@@ -28,9 +28,16 @@ ANSWER_TIMEOUT_S = 5.0  # the service looks every 200 ms (control_poll_ms)
 
 def store_options(command: F) -> F:
     """Add `-c` and `--data-dir` to a command; `open_reader` takes both."""
-    command = click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the store, without -c.")(command)
-    return click.option("-c", "--config", type=click.Path(path_type=Path), envvar="HL7CALF_CONFIG",
-                        help="Settings file [default: $HL7CALF_CONFIG or ./hl7calf.toml].")(command)
+    command = click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the store, without -c.")(
+        command
+    )
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        envvar="HL7CALF_CONFIG",
+        help="Settings file [default: $HL7CALF_CONFIG or ./hl7calf.toml].",
+    )(command)
 
 
 def read_settings(config: Path | None) -> "Settings":
@@ -81,13 +88,17 @@ def ask(data_dir: Path, kind: str, reason: str, message_id: int | None = None, v
     Raises:
         Stopped: the service refused, or does not answer.
     """
-    from hl7calf.service.journal.desk import ask_and_wait
+    from hl7calf.service.journal import desk
+    from hl7calf.service.journal.reader import Reader
 
-    answer = ask_and_wait(data_dir, kind, user=os_user(), reason=reason, at=time.time(), message_id=message_id,
-                          value=value, timeout_s=ANSWER_TIMEOUT_S)
+    number = desk.ask(data_dir, kind, user=os_user(), reason=reason, at=time.time(), message_id=message_id, value=value)
+    with Reader(data_dir) as reader:
+        answer = desk.wait_for(reader, number, ANSWER_TIMEOUT_S)
     if answer is None:
-        raise Stopped(f"The service did not answer within {ANSWER_TIMEOUT_S:g} s. The request is noted and will be "
-                      "carried out when it runs; look with `hl7calf status`.")
+        raise Stopped(
+            f"The service did not answer within {ANSWER_TIMEOUT_S:g} s. The request is noted and will be "
+            "carried out when it runs; look with `hl7calf status`."
+        )
     if not answer.ok:
         raise Stopped(answer.message)
     return answer.message
@@ -115,8 +126,11 @@ def stored_sources(config: Path | None, since: str | None, control_id: str | Non
     with open_reader(config, None) as reader:
         after = 0
         while True:
-            page = reader.payloads(since=moment(since, time.time()), after=after,
-                                   control_id=None if control_id is None else os.fsencode(control_id))
+            page = reader.payloads(
+                since=moment(since, time.time()),
+                after=after,
+                control_id=None if control_id is None else os.fsencode(control_id),
+            )
             found += [Source(f"journal#{line.message_id}", None, line.message_id, inbound) for line, inbound in page]
             if not page:
                 break

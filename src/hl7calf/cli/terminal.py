@@ -43,8 +43,9 @@ class Terminal:
     colour: bool = False
     width: int | None = None
 
-    def paint(self, text: str, *, fg: str | None = None, bold: bool = False, dim: bool = False,
-              reverse: bool = False) -> str:
+    def paint(
+        self, text: str, *, fg: str | None = None, bold: bool = False, dim: bool = False, reverse: bool = False
+    ) -> str:
         """Return the text in colour, or as it is where colour is off."""
         if not self.colour:
             return text
@@ -56,8 +57,15 @@ class Terminal:
             return indent + text
         hang = indent if hang is None else hang
         width = max(self.width, NARROWEST)
-        lines = textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=hang,
-                              break_on_hyphens=False, replace_whitespace=False, drop_whitespace=True)
+        lines = textwrap.wrap(
+            text,
+            width,
+            initial_indent=indent,
+            subsequent_indent=hang,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+            drop_whitespace=True,
+        )
         return "\n".join(lines or [indent])
 
 
@@ -116,5 +124,6 @@ def _block(headings: Sequence[str], row: Sequence[str], term: Terminal) -> str:
     widest = max(len(heading) for heading in headings) + 2
     return "\n".join(
         term.fold(cell, heading.ljust(widest), " " * widest)
-        for heading, cell in zip(headings, row, strict=True) if cell
+        for heading, cell in zip(headings, row, strict=True)
+        if cell
     )

@@ -28,8 +28,16 @@ _PATH = click.Path(path_type=Path)
 @click.option("--mappings", type=_PATH, help="Folder of mappings; else -c's, ./mappings, or the shipped ones.")
 @click.option("--mode", type=click.Choice(["observe", "annotate", "upgrade"]), help="How far to go [default: upgrade].")
 @click.option("--changed", "only_changed", is_flag=True, help="Show changed, reviewed and refused messages only.")
-def vet(places: tuple[str, ...], shape: str, out: Path | None, force: bool, config: Path | None,
-        mappings: Path | None, mode: str | None, only_changed: bool) -> int:
+def vet(
+    places: tuple[str, ...],
+    shape: str,
+    out: Path | None,
+    force: bool,
+    config: Path | None,
+    mappings: Path | None,
+    mode: str | None,
+    only_changed: bool,
+) -> int:
     """Show what would be done with messages; nothing is sent or stored.
 
     Reads raw HL7, several messages in one file, MLLP-framed files, FHS/BHS batches and folders, with any
@@ -78,8 +86,11 @@ def _write(verdict: "Verdict", source: "Source", out: Path, force: bool) -> None
     """
     if verdict.action.value == "refuse":
         return
-    below = source.below if source.count == 1 else source.below.with_name(
-        f"{source.below.stem}.{source.number}{source.below.suffix}")
+    below = (
+        source.below
+        if source.count == 1
+        else source.below.with_name(f"{source.below.stem}.{source.number}{source.below.suffix}")
+    )
     target = out / below
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -90,9 +101,12 @@ def _write(verdict: "Verdict", source: "Source", out: Path, force: bool) -> None
 
 
 def _tell_totals(counts: Counter[str], run: "DryRun") -> None:
-    actions = [f"{counts[action]} {action}" for action in ("upgrade", "annotate", "review", "pass", "refuse")
-               if counts[action]]
+    actions = [
+        f"{counts[action]} {action}" for action in ("upgrade", "annotate", "review", "pass", "refuse") if counts[action]
+    ]
     total = sum(counts.values()) - counts["changed"]
     policy = f", policy {run.policy.id}" if run.policy else ""
-    say_err(f"{total} {'message' if total == 1 else 'messages'}: {', '.join(actions)}; {counts['changed']} changed. "
-            f"Mode {run.mode.value}{policy}, mappings {run.mappings}.")
+    say_err(
+        f"{total} {'message' if total == 1 else 'messages'}: {', '.join(actions)}; {counts['changed']} changed. "
+        f"Mode {run.mode.value}{policy}, mappings {run.mappings}."
+    )
