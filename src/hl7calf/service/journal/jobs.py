@@ -1,4 +1,4 @@
-"""What can be asked of the journal, and what comes back: the jobs of the one writer and their results.
+"""What can be asked of the journal: the jobs of the one writer. What comes back stands in `results.py`.
 
 Law: values only. A job is complete in itself: times are handed in (`at`, Unix seconds, UTC), never read from
 a clock here. The journal answers a job only after the transaction that did it is on disk.
@@ -9,17 +9,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hl7calf.calf.verdict import Fault, Mode, Verdict
-from hl7calf.errors import Hl7calfError
-
-
-class State(StrEnum):
-    """Where a message is; each message is in exactly one, and received is their sum (P14)."""
-
-    QUEUED = "queued"  # acknowledged, to be forwarded (also while it is held behind a parked one)
-    DELIVERED = "delivered"  # the destination acknowledged it
-    PARKED = "parked"  # acknowledged, but a person must look before it is forwarded
-    QUARANTINED = "quarantined"  # could not be read, answered negatively or not at all; bytes kept for a person
-    REJECTED = "rejected"  # will not be forwarded: refused to its sender, or skipped
+from hl7calf.service.journal.results import Attempted as Attempted
+from hl7calf.service.journal.results import CarriedOut as CarriedOut
+from hl7calf.service.journal.results import Logged as Logged
+from hl7calf.service.journal.results import Moved as Moved
+from hl7calf.service.journal.results import NotPossible as NotPossible
+from hl7calf.service.journal.results import Purged as Purged
+from hl7calf.service.journal.results import Recorded as Recorded
+from hl7calf.service.journal.results import State as State
 
 
 class Outcome(StrEnum):
@@ -32,10 +29,6 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"  # never sent: no connection, DNS, TLS (A14)
     UNKNOWN = "unknown"  # sent, and no answer came: it may have arrived (A7, A10, A11)
     DAMAGED = "damaged"  # never sent: its checksum is wrong on disk (R8)
-
-
-class NotPossible(Hl7calfError):
-    """The message is not in a state that allows this; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +86,6 @@ class RecordArrival:
     lane_key: bytes = b""
     answer_code: str = ""
     answer: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The message is on disk. Now, and not before, it may be acknowledged.
-
-    For a duplicate, everything here is that of the message it repeats (`duplicate_of == message_id`):
-    acknowledge it again, never forward it again. `delivered_ack` is the destination's answer when there is one
-    already (for routes that relay it).
-    """
-
-    message_id: int
-    duplicate_of: int | None
-    ack: str
-    answer: bytes = b""
-    state: State = State.QUEUED
-    held: bool = False
-    delivered_ack: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,24 +170,6 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A message went from one state to another; `affected` others were held or let go by it."""
-
-    message_id: int
-    before: State
-    after: State
-    affected: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """How many attempts the message has used up of its own budget."""
-
-    message_id: int
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
 class SetMode:
     """Set the mode, with who and why in the log. Returns: Logged."""
 
@@ -248,32 +205,19 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
-    """The entry's place in the chain: with it, later removal or change can be proven."""
-
-    sequence: int
-    hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class CarryOut:
     """Do what another process asked for (`desk.ask`), in one transaction with marking it done.
+
+    `reload` is done by the service, not by the journal: do it first, and hand in `ok` and `message` (what came of
+    it) for the one who asked. For the other kinds they are ignored.
 
     Returns: CarriedOut; a request that cannot be done is answered with `ok` False, it does not raise.
     """
 
     request_id: int
     at: float
-
-
-@dataclass(frozen=True, slots=True)
-class CarriedOut:
-    """A request of another process was answered; `message` is the sentence that its user reads."""
-
-    request_id: int
-    ok: bool
-    message: str
-    kind: str = ""
+    ok: bool = True
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,18 +245,6 @@ class Purge:
     at: float
     limits: Limits = Limits()
     step: int = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Purged:
-    """What one step removed. `more` tells that another step would remove more."""
-
-    messages: int
-    entries: int
-    keys: int
-    remembered: int
-    freed_bytes: int
-    more: bool
 
 
 Job = (

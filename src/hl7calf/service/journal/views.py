@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hl7calf.calf.verdict import Mode
-from hl7calf.service.journal.jobs import Envelope, Outcome, State
+from hl7calf.service.journal.jobs import Envelope, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ class Message:
 class LogEntry:
     """One entry of the modification log.
 
-    `kind` is `message` for a message, otherwise `mode`, `queue`, `parked`, `mappings`, `purge`, `start` ... `content` is
-    the decoded `body`, the exact bytes under the hash. See `hl7calf.service.modlog` for its fields.
+    `kind` is `message` for a message, otherwise `mode`, `queue`, `parked`, `mappings`, `purge`, `start` ...
+    `content` is the decoded `body`, the exact bytes under the hash; `journal/entries.py` has its fields.
     """
 
     sequence: int
@@ -152,11 +152,11 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One lane with something in it: its next message and how that one fares. `head` is None when all are held."""
+    """One lane with something to send: its next message and how that one fares."""
 
     route: str
     lane: str
-    head: int | None
+    head: int
     received_at: float
     attempts: int
     next_attempt_at: float
@@ -201,7 +201,7 @@ class RouteStatus:
     oldest_parked_at: float | None
     last_error_at: float | None
     last_error: str
-    last_outcome: Outcome | None
+    last_outcome: str  # of `jobs.Outcome`, or ''
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,139 @@
+"""The running figures of one transaction: next numbers, the end of the log, the books, the lanes touched.
+
+Law: a ledger lives as long as its transaction. It starts from the disk and is written back before the commit,
+so a rollback leaves nothing of it behind.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import apsw
+
+from hl7calf.service.journal.jobs import Logged
+from hl7calf.service.journal.query import CHUNK, Query, Row, microseconds
+from hl7calf.service.journal.statements import sql, sql_for_rows
+from hl7calf.service.modlog import DAY_US, GENESIS, entry_body, entry_hash, placers_of
+
+
+class Ledger(Query):
+    """One transaction's cursor and running figures."""
+
+    def __init__(self, connection: apsw.Connection, node: str, hmac_key: bytes) -> None:
+        super().__init__(connection)
+        self._node = node
+        self._hmac_key = hmac_key
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._lanes: set[tuple[str, str]] = set()
+        self._entries: list[Row] = []
+        self._placers: list[Row] = []
+        self.next_message_id: int = self.value("last_message_id") + 1
+        last = self.row("last_entry")
+        self._sequence: int = last[0] if last else 0
+        self._hash: bytes = last[1] if last else GENESIS
+        self.routes_with_parked: set[str] = {row[0] for row in self.rows("routes_with_parked")}
+
+    def run(self, name: str, *values: Any) -> None:
+        """Run a named statement."""
+        self._cursor.execute(sql(name), values)
+
+    def insert(self, name: str, rows: Sequence[Row]) -> None:
+        """Insert rows by a named INSERT, many in one statement."""
+        execute = self._cursor.execute
+        whole = len(rows) - len(rows) % CHUNK
+        for start in range(0, whole, CHUNK):
+            part = rows[start : start + CHUNK]
+            execute(sql_for_rows(name, CHUNK), [value for row in part for value in row])
+        for row in rows[whole:]:
+            execute(sql(name), row)
+
+    def changes(self) -> int:
+        """Return how many rows the last statement changed."""
+        return self._cursor.connection.changes()
+
+    def vacuum(self, pages: int) -> int:
+        """Give up to so many free pages back to the disk and return how many bytes that was."""
+        size: int = self._cursor.execute("PRAGMA page_size").get
+        before: int = self._cursor.execute("PRAGMA page_count").get
+        self._cursor.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        after: int = self._cursor.execute("PRAGMA page_count").get
+        return (before - after) * size
+
+    def count(self, route: str, name: str, number: int = 1) -> None:
+        """Add to the books of a route."""
+        self._counts[route, name] += number
+
+    def move(self, route: str, before: str, after: str) -> None:
+        """Note in the books that a message left one state for another."""
+        self.count(route, before, -1)
+        self.count(route, after)
+
+    def touch(self, route: str, lane: str) -> None:
+        """Note that who comes next in this lane may have changed."""
+        self._lanes.add((route, lane))
+
+    def log(self, at: int, fields: Mapping[str, Any]) -> Logged:
+        """Append one entry to the modification log; `fields` has `kind` and whatever else it says."""
+        sequence = self._sequence + 1
+        body = entry_body(sequence, at, self._node, self._hash, fields)
+        digest = entry_hash(body, self._hmac_key)
+        self._sequence, self._hash = sequence, digest
+        day = at // DAY_US
+        self._entries.append(
+            (
+                sequence,
+                at,
+                day,
+                fields["kind"],
+                fields.get("route", ""),
+                fields.get("action", ""),
+                fields.get("control_id", ""),
+                fields.get("message_id"),
+                body,
+                digest,
+            )
+        )
+        self._placers += [(day, placer, sequence) for placer in placers_of(fields)]
+        return Logged(sequence, digest)
+
+    def log_decision(
+        self,
+        at: float,
+        kind: str,
+        user: str,
+        reason: str,
+        route: str = "",
+        message_id: int | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> Logged:
+        """Append an entry about what a person or the service itself decided."""
+        fields: dict[str, Any] = {
+            "kind": kind,
+            "user": user,
+            "reason": reason,
+            "route": route,
+            "details": dict(details or {}),
+        }
+        if message_id is not None:
+            fields["message_id"] = message_id
+        return self.log(microseconds(at), fields)
+
+    def write_log(self) -> None:
+        """Put the entries on the disk that were only appended so far."""
+        self.insert("insert_entry", self._entries)
+        self.insert("insert_entry_placer", self._placers)
+        self._entries, self._placers = [], []
+
+    def close(self) -> None:
+        """Write everything back, just before the commit."""
+        self.write_log()
+        settle_heads(self, self._lanes)
+        self.insert("add_to_book", [(route, name, n) for (route, name), n in self._counts.items() if n])
+
+
+def settle_heads(ledger: Ledger, lanes: Iterable[tuple[str, str]]) -> None:
+    """Make the first free message of each lane its head. Whoever frees an earlier one has taken the mark off."""
+    for route, lane in lanes:
+        first = ledger.row("first_free", route, lane)
+        if first and not first[1]:
+            ledger.run("set_head", 1, first[0])

@@ -1,0 +1,171 @@
+"""Opening and owning a journal: lock, rights, schema, and what an unclean stop left behind.
+
+Law: a store is opened by one process at a time and says what is wrong before it takes a single message. After an
+unclean stop the file is checked, and the first message of each lane is marked as possibly sent already (P10).
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import apsw
+
+from hl7calf.errors import JournalBroken, JournalError
+from hl7calf.service.journal import schema
+from hl7calf.service.journal.batch import Answer, Batch
+from hl7calf.service.journal.failures import Failpoint, as_journal_error, nowhere
+from hl7calf.service.journal.files import DATABASE, configured, prepare_folder, take_lock
+from hl7calf.service.journal.jobs import Event, Job
+from hl7calf.service.journal.statements import sql
+
+_CACHE_KIB = 16 * 1024  # the writer's pages: a fraction of the memory budget of DESIGN section 5
+_CHECKPOINT_PAGES = 4000  # the WAL is written back every 16 MB or so
+_WAL_LIMIT_BYTES = 64 * 1024**2  # and does not stay larger than this once written back
+_CHECK_STEPS = 20_000  # virtual machine steps between two looks at the clock
+
+
+class Store:
+    """An open journal, owned by this process. `run` works in any one thread at a time."""
+
+    def __init__(
+        self, data_dir: Path, node: str, connection: apsw.Connection, lock: int, batch: Batch, unclean: bool
+    ) -> None:
+        self.data_dir = data_dir
+        self.node = node
+        self.unclean = unclean
+        self._connection = connection
+        self._lock = lock
+        self._batch = batch
+
+    @classmethod
+    def open(
+        cls,
+        data_dir: Path,
+        node: str,
+        *,
+        synchronous: str = "FULL",
+        hmac_key: bytes = b"",
+        at: float | None = None,
+        failpoint: Failpoint = nowhere,
+        check_budget_s: float = 3.0,
+    ) -> Self:
+        """Open the journal in `data_dir`, making it if there is none, and become its owner.
+
+        Args:
+            node: this node's name, part of each log entry.
+            synchronous: `FULL`. `NORMAL` loses acknowledged messages on power loss; tests prove that they can see it.
+            hmac_key: the site's key for the chain of the log, if it has one.
+            at: the time now, for the log.
+            failpoint: called at each named step, for tests.
+            check_budget_s: how long the check after an unclean stop may take; `backup.check` does the whole.
+
+        Raises:
+            JournalLocked, JournalTooNew, JournalBroken: as they say.
+            JournalError: the folder cannot be used.
+        """
+        prepare_folder(data_dir)
+        lock = take_lock(data_dir)
+        try:
+            connection = _connect(data_dir, synchronous)
+            schema.migrate(connection, failpoint)
+            batch = Batch(connection, node, hmac_key, failpoint)
+            unclean = _start(connection, batch, node, time.time() if at is None else at, check_budget_s)
+        except apsw.Error as error:
+            os.close(lock)
+            raise as_journal_error(error) from None
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(data_dir, node, connection, lock, batch, unclean)
+
+    def run(self, jobs: Sequence[Job]) -> list[Answer]:
+        """Do all jobs in one transaction; return their answers, in order, after the sync.
+
+        Raises:
+            JournalError: nothing was done (JournalBroken: it is unknown whether something was).
+        """
+        return self._batch.run(jobs)
+
+    def close(self) -> None:
+        """Note the clean stop, write the WAL back and give the journal up."""
+        try:
+            self._connection.execute(sql("set_control"), ("running", "0", "", "", 0))
+            self._connection.close()
+        except apsw.Error as error:
+            raise as_journal_error(error) from None
+        finally:
+            os.close(self._lock)
+
+    def abandon(self) -> None:
+        """Give the journal up as a crash would, without noting a clean stop: after JournalBroken."""
+        self._connection.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close; after JournalBroken without noting a clean stop."""
+        if isinstance(error, JournalBroken):
+            self.abandon()
+        else:
+            self.close()
+
+
+def _connect(data_dir: Path, synchronous: str) -> apsw.Connection:
+    """Open the database for writing, with the settings that the promises rest on."""
+    if synchronous not in ("FULL", "NORMAL", "EXTRA"):
+        raise ValueError(f"synchronous is FULL, not {synchronous}")
+    connection = apsw.Connection(str(data_dir / DATABASE), flags=apsw.SQLITE_OPEN_READWRITE)
+    configured(connection, busy_timeout_s=5.0, cache_kib=_CACHE_KIB)
+    schema.version_of(connection)  # a file of another program or of a newer version is not touched
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table
+    mode = connection.execute("PRAGMA journal_mode = WAL").get
+    if mode != "wal":
+        raise JournalError(f"the journal's file system cannot do write-ahead logging (it says {mode})")
+    connection.execute(f"PRAGMA synchronous = {synchronous}; PRAGMA cell_size_check = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}").fetchall()
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").fetchall()
+    return connection
+
+
+def _start(connection: apsw.Connection, batch: Batch, node: str, at: float, check_budget_s: float) -> bool:
+    """Note that the journal is in use; after an unclean stop look at what it left. Return whether it was unclean."""
+    running = connection.execute(sql("get_control"), ("running",)).fetchall()
+    unclean = bool(running) and running[0][0] == "1"
+    for name, value in (("running", "1"), ("node", node)):
+        connection.execute(sql("set_control"), (name, value, "", "", 0))
+    if unclean:
+        found = quick_check(connection, check_budget_s)
+        connection.execute(sql("mark_heads_as_possible_duplicates"))
+        heads = connection.changes()
+        starts = connection.execute(sql("get_control"), ("unclean_starts",)).fetchall()
+        count = int(str(starts[0][0])) + 1 if starts else 1
+        connection.execute(sql("set_control"), ("unclean_starts", str(count), "", "", 0))
+        batch.run([Event("unclean-start", at, {"possible_duplicates": str(heads), "check": found})])
+    return unclean
+
+
+def quick_check(connection: apsw.Connection, budget_s: float) -> str:
+    """Check the structure of the file for as long as the budget lasts; return `ok` or `not finished`.
+
+    Raises:
+        JournalBroken: the file is damaged.
+    """
+    deadline = time.monotonic() + budget_s
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _CHECK_STEPS)
+    try:
+        found = connection.execute("PRAGMA quick_check(1)").get
+    except apsw.InterruptError:
+        return "not finished"
+    finally:
+        connection.set_progress_handler(None)
+    if found != "ok":
+        raise JournalBroken("the journal's file is damaged; restore a backup or salvage it")
+    return "ok"

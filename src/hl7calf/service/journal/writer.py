@@ -1,0 +1,211 @@
+"""The one thread that writes the journal: all that waits goes into one transaction, so a sync is shared.
+
+Law: a Deferred fires only after the commit that holds its job returned (P2), through one call into the reactor for
+the whole batch, in the order of submission. Nothing here knows a reactor: the call is handed in.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, overload
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from hl7calf.errors import JournalBroken, JournalError, JournalFull
+from hl7calf.service.journal.batch import Answer
+from hl7calf.service.journal.jobs import (
+    Attempted,
+    CarriedOut,
+    CarryOut,
+    Event,
+    Job,
+    Logged,
+    MarkAttempt,
+    MarkDelivered,
+    Moved,
+    Park,
+    Purge,
+    Purged,
+    RecordArrival,
+    Recorded,
+    Release,
+    Retry,
+    SetMode,
+    SetPaused,
+    Skip,
+)
+from hl7calf.service.journal.store import Store
+
+_Item = tuple[Job, "Deferred[Any]"]
+CallFromThread = Callable[..., object]
+_MOST_BYTES = 32 * 1024**2  # of payload in one transaction, beside what a single one may have
+
+
+class Writer:
+    """Takes jobs from any thread and answers each with a Deferred.
+
+    Args:
+        call_from_thread: `reactor.callFromThread`, or anything that calls; runs the answers of a batch.
+        on_broken: called (through `call_from_thread`) once when the disk failed or the file is damaged: the process
+            must stop, with exit code 75 (EX_TEMPFAIL), and be started again after a look at the disk.
+        max_batch: jobs in one transaction.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        call_from_thread: CallFromThread,
+        *,
+        on_broken: Callable[[JournalBroken], object] | None = None,
+        max_batch: int = 1000,
+    ) -> None:
+        self._store = store
+        self._call = call_from_thread
+        self._on_broken = on_broken
+        self._max_batch = max_batch
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._waiting = 0
+        self._waiting_bytes = 0
+        self._counting = threading.Lock()
+        self._stopped: Deferred[None] | None = None
+        self.full = False
+        self.broken: JournalBroken | None = None
+        self.last_commit_s = 0.0
+        self.commits = 0
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many jobs were submitted and not answered: intake slows down when this grows."""
+        return self._waiting
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Return how many payload bytes wait to be recorded."""
+        return self._waiting_bytes
+
+    @overload
+    def submit(self, job: RecordArrival) -> "Deferred[Recorded]": ...
+    @overload
+    def submit(self, job: MarkDelivered | Park | Release | Retry | Skip) -> "Deferred[Moved]": ...
+    @overload
+    def submit(self, job: MarkAttempt) -> "Deferred[Attempted]": ...
+    @overload
+    def submit(self, job: SetMode | SetPaused | Event) -> "Deferred[Logged]": ...
+    @overload
+    def submit(self, job: CarryOut) -> "Deferred[CarriedOut]": ...
+    @overload
+    def submit(self, job: Purge) -> "Deferred[Purged]": ...
+
+    def submit(self, job: Job) -> "Deferred[Any]":
+        """Hand a job in; its Deferred fires after the sync, or fails.
+
+        Fails with JournalFull or JournalError (nothing was done; try again), JournalBroken (unknown; stop), or
+        NotPossible.
+        """
+        if self.broken is not None:
+            return fail(self.broken)
+        answer: Deferred[Any] = Deferred()
+        with self._counting:  # the queue and the end of it are seen in one order by all threads
+            if self._stopped is not None:
+                return fail(JournalError("the journal is being closed"))
+            self._waiting += 1
+            self._waiting_bytes += _size(job)
+            self._queue.put((job, answer))
+        return answer
+
+    def stop(self) -> "Deferred[None]":
+        """Do what waits, then end the thread; the store stays open. Fires when the thread has ended its work."""
+        with self._counting:
+            if self._stopped is None:
+                self._stopped = Deferred()
+                self._queue.put(None)
+        return self._stopped
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread itself to end after `stop`; return whether it did."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        """Take what waits, do it, answer; until `stop`."""
+        while True:
+            batch, last = self._take()
+            if batch:
+                self._do(batch)
+            if last:
+                self._call(self._end)
+                return
+
+    def _take(self) -> tuple[list[_Item], bool]:
+        """Wait for a job and return it with all others that wait; and whether that was the end."""
+        batch: list[_Item] = []
+        size = 0
+        item = self._queue.get()
+        while item is not None:
+            batch.append(item)
+            size += _size(item[0])
+            if len(batch) >= self._max_batch or size >= _MOST_BYTES:
+                return batch, False
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return batch, False
+        return batch, True
+
+    def _do(self, batch: list[_Item]) -> None:
+        """Do one batch and have it answered in the reactor."""
+        started = time.monotonic()
+        jobs = [job for job, _ in batch]
+        answers: list[Answer]
+        if self.broken is not None:
+            answers = [self.broken] * len(jobs)
+        else:
+            try:
+                answers = self._store.run(jobs)
+                self.full = False
+            except JournalError as error:
+                answers = self._refuse(error, jobs)
+        self.last_commit_s = time.monotonic() - started
+        self.commits += 1
+        self._call(self._answer, [deferred for _, deferred in batch], answers, sum(map(_size, jobs)))
+
+    def _refuse(self, error: JournalError, jobs: list[Job]) -> list[Answer]:
+        """Note what kind of failure it was; try what frees room or needs none once more alone when the disk is full."""
+        self.full = isinstance(error, JournalFull)
+        if isinstance(error, JournalBroken):
+            self.broken = error
+            if self._on_broken is not None:
+                self._call(self._on_broken, error)
+        answers: list[Answer] = [error] * len(jobs)
+        small = [place for place, job in enumerate(jobs) if not isinstance(job, RecordArrival)]
+        if self.full and 0 < len(small) < len(jobs):
+            try:
+                for place, answer in zip(small, self._store.run([jobs[n] for n in small]), strict=True):
+                    answers[place] = answer
+            except JournalError as again:
+                if isinstance(again, JournalBroken):
+                    return self._refuse(again, jobs)
+        return answers
+
+    def _answer(self, deferreds: list["Deferred[Any]"], answers: list[Answer], size: int) -> None:
+        """Fire the Deferreds of a batch, in order; runs in the reactor."""
+        with self._counting:
+            self._waiting -= len(deferreds)
+            self._waiting_bytes -= size
+        for deferred, answer in zip(deferreds, answers, strict=True):
+            if isinstance(answer, Exception):
+                deferred.errback(Failure(answer))
+            else:
+                deferred.callback(answer)
+
+    def _end(self) -> None:
+        assert self._stopped is not None
+        self._stopped.callback(None)
+
+
+def _size(job: Job) -> int:
+    return len(job.receipt.payload) if isinstance(job, RecordArrival) else 0
