@@ -39,7 +39,7 @@ class FrameNote(NamedTuple):
     """
 
     code: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which no one needs here
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,8 +84,9 @@ class Deframer:
             stream: bytes | bytearray = self._buffer
         else:
             stream = data
-        while self._in_stream(stream, found) if self._begin >= 0 else self._between(stream, found):
-            pass
+        more = True
+        while more and not self._closed:
+            more = self._within(stream, found) if self._begin >= 0 else self._between(stream, found)
         self._keep_rest(stream)
         return found
 
@@ -148,7 +149,7 @@ class Deframer:
             return self._fail("F_LEADING_JUNK", "too many bytes before the start of a frame", found)
         return False
 
-    def _in_stream(self, stream: bytes | bytearray, found: list[Frame | FrameFault]) -> bool:
+    def _within(self, stream: bytes | bytearray, found: list[Frame | FrameFault]) -> bool:
         """Look for the end of the frame begun; tell whether one was found."""
         end = stream.find(self._end, self._end_from)
         known = len(stream) if end < 0 else end
@@ -156,7 +157,7 @@ class Deframer:
         if self._starts_within(stream, min(known, limit - 3) if known > limit else known, found):
             return True
         if known > limit:
-            kept = bytes(stream[self._begin : self._begin + KEPT_BYTES])
+            kept = bytes(stream[self._begin : min(limit, self._begin + KEPT_BYTES)])
             return self._fail("F_TOO_LARGE", "the frame is longer than the limit", found, kept)
         if end < 0 or end + 1 == len(stream):
             self._end_from = known
