@@ -1,0 +1,44 @@
+"""Which lane a message belongs to: messages of one lane stay in order, lanes run side by side.
+
+Law: the lane is read from the bytes alone, so the same message always has the same lane. Its name is a hash,
+never text of the message. A message without the key shares the route's own lane with the others that lack it.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from hl7calf.errors import WireError
+from hl7calf.wire.header import Header
+from hl7calf.wire.message import read_message
+
+
+class LaneRule:
+    """How one route keeps order.
+
+    Args:
+        route: its name, which is also the lane of strict FIFO.
+        order_by: fields such as `ORC-2` or `PID-3.1`, the first occurrence of each; none for strict FIFO.
+    """
+
+    def __init__(self, route: str, order_by: Sequence[str] = ()) -> None:
+        self._route = route
+        self._paths = tuple(order_by)
+
+    @property
+    def keyed(self) -> bool:
+        """Tell whether there is more than one lane."""
+        return bool(self._paths)
+
+    def of(self, payload: bytes, header: Header | None) -> tuple[str, bytes]:
+        """Return a message's lane and its key (empty in the route's own lane)."""
+        if not self._paths or header is None or header.is_batch:
+            return self._route, b""
+        try:
+            message = read_message(payload, header)
+        except WireError:
+            return self._route, b""
+        spans = [message.at(path) for path in self._paths]
+        key = b"\x1f".join(b"" if span is None else message.bytes(span) for span in spans)
+        if not key.strip(b"\x1f"):
+            return self._route, b""
+        return sha256(key).hexdigest()[:24], key

@@ -1,0 +1,166 @@
+"""What becomes of one frame of a route: taken in, stored, answered, handed on.
+
+Law: an answer is given after the commit and says what is true then: positive when the message is stored and
+will be forwarded, negative when it is not, none when nobody can know. In `relay` the destination's own answer
+goes back byte for byte; a sender that cannot be held longer is cut off without an answer, and its resend is
+recognised (PROMISES section 2).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hl7calf.calf.verdict import Action, Fault
+from hl7calf.errors import WireError
+from hl7calf.service.acknowledging import Acknowledger
+from hl7calf.service.answers import Place
+from hl7calf.service.events import emit
+from hl7calf.service.intake import Arrival, Intake, IntakeParts, Peer
+from hl7calf.service.journal.jobs import Recorded, State
+from hl7calf.service.journal.views import Queued
+from hl7calf.service.lanes import LaneRule
+from hl7calf.wire.ack import AckError
+from hl7calf.wire.header import read_header
+from hl7calf.wire.mllp import FrameFault
+
+NO_ROOM = AckError("207", "Application internal error")  # HL7 table 0357
+
+
+class Onward(Protocol):
+    """What a reception needs of the route's forwarder."""
+
+    def feed(self, item: Queued) -> None:
+        """Take a message that was just stored and is free to go."""
+
+    def expect(self, message_id: int, answered: Callable[[bytes], None]) -> None:
+        """Call `answered` with the destination's answer, once the message's fate is on disk."""
+
+    def hold_for_review(self, message_id: int) -> None:
+        """Keep a message until a person releases it or its time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a route answers. `review_hold` keeps orders for review until a person looks."""
+
+    relay: bool = False
+    relay_hold_s: float = 60.0
+    forward_unreadable: bool = False
+    review_hold: bool = False
+    vet_budget_s: float = 0.05
+
+
+class Reception:
+    """One route's way from frames to answers.
+
+    Args:
+        route: its name.
+        clock: `callLater`, for holding a sender in `relay`.
+        wall: Unix seconds.
+    """
+
+    def __init__(
+        self, route: str, manners: Manners, parts: IntakeParts, lanes: LaneRule, acknowledger: Acknowledger,
+        onward: Onward, clock: Any, wall: Callable[[], float],
+    ) -> None:
+        self._route = route
+        self._manners = manners
+        self._acknowledger = acknowledger
+        self._onward = onward
+        self._clock = clock
+        self._wall = wall
+        self._metrics = parts.metrics
+        self.intake = Intake(
+            route, lanes, parts, self, relay=manners.relay, forward_unreadable=manners.forward_unreadable,
+            budget_s=manners.vet_budget_s,
+        )
+
+    def take(self, payload: bytes, peer: Peer, place: Place) -> None:
+        """Take one whole frame's payload; its answer goes to `place`."""
+        self.intake.take(Arrival(payload, peer, place, self._wall()))
+
+    def fault(self, fault: FrameFault, peer: Peer, place: Place) -> None:
+        """Keep what is left of a frame that could not be taken; answer it only where that is safe."""
+        self._metrics.frame_fault(fault.code)
+        emit("F_FAULT", "warn", route=self._route, fault=fault.code, kept_bytes=len(fault.kept), peer=peer.host)
+        if not fault.kept:
+            place.fill()
+            if fault.close:
+                peer.hang_up()
+            return
+        arrival = Arrival(fault.kept, peer, place, self._wall(), silent=not fault.answer, close=fault.close)
+        try:
+            arrival.header = read_header(fault.kept)
+        except WireError:
+            arrival.header = None
+        self.intake.refuse(arrival, Fault(fault.code, fault.why, "AR"))
+
+    def prepare(self, arrival: Arrival) -> None:
+        """Build the answer that will be given when the arrival is stored, so that it is stored with it."""
+        if arrival.silent or (self._manners.relay and arrival.forward):
+            return
+        if arrival.forward:
+            assert arrival.header is not None
+            arrival.answers = self._acknowledger.positive(arrival.header)
+        else:
+            fault = arrival.fault
+            arrival.answers = self._acknowledger.negative(
+                arrival.header, fault is not None and fault.ack == "AE", fault.why if fault else ""
+            )
+
+    def stored(self, arrival: Arrival, recorded: Recorded) -> None:
+        """Answer what is on disk now, and hand it on."""
+        fresh = recorded.duplicate_of is None
+        if self._manners.relay and arrival.forward:
+            self._relay(arrival, recorded)
+        else:
+            self._answer(arrival)
+        if not fresh or not arrival.forward:
+            return
+        if self._manners.review_hold and arrival.verdict is not None and arrival.verdict.action is Action.REVIEW:
+            self._onward.hold_for_review(recorded.message_id)
+        elif not recorded.held:
+            outbound = arrival.payload if arrival.verdict is None else arrival.verdict.outbound
+            self._onward.feed(
+                Queued(
+                    recorded.message_id, self._route, arrival.lane, outbound,
+                    arrival.header.control_id if arrival.header else b"", arrival.received_at, 0, 0.0, False,
+                )
+            )
+
+    def failed(self, arrival: Arrival, full: bool) -> None:
+        """Answer what could not be stored: AE when there was no room, nothing when the journal is broken."""
+        if full and not arrival.silent:
+            arrival.answers = self._acknowledger.negative(arrival.header, True, "", NO_ROOM)
+            self._answer(arrival)
+            return
+        arrival.place.fill()
+        arrival.peer.hang_up()
+
+    def _answer(self, arrival: Arrival) -> None:
+        for code, _ in arrival.answers:
+            self._metrics.acked(code)
+        arrival.place.fill(*[payload for _, payload in arrival.answers])
+        if arrival.close:
+            arrival.peer.hang_up()
+
+    def _relay(self, arrival: Arrival, recorded: Recorded) -> None:
+        """Hold the sender until the destination has answered."""
+        if recorded.delivered_ack:
+            arrival.place.fill(recorded.delivered_ack)
+            return
+        if recorded.state is State.DELIVERED:  # by a destination that gave no bytes we kept
+            arrival.place.fill()
+            return
+        late = self._clock.callLater(self._manners.relay_hold_s, self._too_late, arrival)
+
+        def answered(answer: bytes) -> None:
+            if late.active():
+                late.cancel()
+            arrival.place.fill(answer)
+
+        self._onward.expect(recorded.message_id, answered)
+
+    def _too_late(self, arrival: Arrival) -> None:
+        emit("A_RELAY_LATE", "warn", route=self._route, peer=arrival.peer.host)
+        arrival.peer.hang_up()

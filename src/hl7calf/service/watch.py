@@ -1,0 +1,162 @@
+"""Looks after the service once a second: is the store well, do the books balance, does anybody wait too long.
+
+Law: what it finds becomes figures and alarms, never a stop. The books are asked every tenth time; they are counters
+in the store, so this costs the same whatever the backlog.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+
+from hl7calf.service.alarms import Alarms
+from hl7calf.service.events import emit, error_name
+from hl7calf.service.journal.jobs import Limits, Purge, Purged
+from hl7calf.service.journal.reader import Reader
+from hl7calf.service.journal.views import RouteStatus, Status
+from hl7calf.service.metrics import Metrics
+
+LOOK_S = 1.0
+_BOOKS_EVERY = 10
+_STALL_S = 0.1  # R20
+_PURGE_EVERY_S = 600.0
+_PROBE_EVERY_S = 2.0
+
+
+class WatchedWriter(Protocol):
+    """What is watched of the journal's writer."""
+
+    full: bool
+    waiting: int
+    commits: int
+    last_commit_s: float
+
+    def submit(self, job: Purge) -> "Deferred[Purged]":
+        """Do one step of forgetting."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLimits:
+    """When something becomes an alarm."""
+
+    commit_stall_s: float = 10.0
+    overdue_s: float = 60.0
+    retention: Limits = Limits()
+
+
+class Watch:
+    """The watch over one process.
+
+    Args:
+        read: reads the journal off the reactor's thread.
+        look_at_the_date: told once a second, for what ends on a day.
+        tell: called with each whole status read.
+    """
+
+    def __init__(
+        self, routes: Sequence[str], writer: WatchedWriter, read: Callable[[Callable[[Reader], Status]], Any],
+        metrics: Metrics, alarms: Alarms, limits: WatchLimits, clock: Any, wall: Callable[[], float],
+        look_at_the_date: Callable[[], None],
+    ) -> None:
+        self._routes = routes
+        self._writer = writer
+        self._read = read
+        self._metrics = metrics
+        self._alarms = alarms
+        self._limits = limits
+        self._clock = clock
+        self._wall = wall
+        self._look_at_the_date = look_at_the_date
+        self._looking = LoopingCall(self.look)
+        self._looking.clock = clock
+        self._count = 0
+        self._commits = -1
+        self._commit_at = clock.seconds()
+        self._due_at = 0.0
+        self._purge_at = clock.seconds() + _PURGE_EVERY_S
+        self._reading = False
+
+    def start(self) -> None:
+        """Look now and from now on."""
+        self._looking.start(LOOK_S)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._looking.running:
+            self._looking.stop()
+
+    @property
+    def store_is_well(self) -> bool:
+        """Tell whether the store takes messages in time."""
+        return not self._writer.full and not self._stalled(self._clock.seconds())
+
+    def look(self) -> None:
+        """Look once."""
+        now = self._clock.seconds()
+        if self._due_at and now - self._due_at > _STALL_S:
+            emit("S_STALL", "warn", late_ms=round((now - self._due_at) * 1000))
+        self._due_at = now + LOOK_S
+        self._look_at_the_store(now)
+        self._look_at_the_date()
+        if self._count % _BOOKS_EVERY == 0 and not self._reading:
+            self._reading = True
+            self._read(lambda reader: reader.status()).addCallbacks(self._status, self._no_status)
+        self._count += 1
+
+    def _look_at_the_store(self, now: float) -> None:
+        writer = self._writer
+        if writer.commits != self._commits:
+            self._commits = writer.commits
+            self._commit_at = now
+            self._metrics.commit_seconds.observe(writer.last_commit_s)
+        elif not writer.waiting:
+            self._commit_at = now
+        self._alarm("J_STALLED", self._stalled(now), now)
+        self._alarm("J_FULL", writer.full, now, ended="J_ROOM")
+        if now >= self._purge_at:
+            self._purge(now)
+        elif writer.full and not writer.waiting and now >= self._purge_at - _PURGE_EVERY_S + _PROBE_EVERY_S:
+            self._purge(now)  # makes room, and finds out whether there is some
+
+    def _stalled(self, now: float) -> bool:
+        return bool(self._writer.waiting) and now - self._commit_at >= self._limits.commit_stall_s
+
+    def _alarm(self, code: str, raised: bool, now: float, route: str = "", ended: str = "") -> None:
+        if raised:
+            self._alarms.sound(code, now, route)
+        elif self._alarms.end(code, route) and ended:
+            emit(ended, "info", route=route)
+
+    def _purge(self, now: float) -> None:
+        self._purge_at = now + _PURGE_EVERY_S
+        self._writer.submit(Purge(self._wall(), self._limits.retention)).addCallbacks(self._purged, lambda _: None)
+
+    def _purged(self, purged: Purged) -> None:
+        if purged.more and self._looking.running:
+            self._purge_at = self._clock.seconds()
+
+    def _status(self, status: Status) -> None:
+        self._reading = False
+        now, wall = self._clock.seconds(), self._wall()
+        for route in status.routes:
+            if route.route in self._routes:
+                self._show(route, now, wall)
+
+    def _show(self, status: RouteStatus, now: float, wall: float) -> None:
+        metrics, books, name = self._metrics, status.books, status.route
+        metrics.queued.labels(name).set(books.queued)
+        metrics.parked.labels(name).set(books.parked)
+        metrics.quarantined.labels(name).set(books.quarantined)
+        metrics.books_unbalanced.labels(name).set(0 if books.balanced else 1)
+        age_s = max(0.0, wall - status.oldest_queued_at) if status.oldest_queued_at is not None else 0.0
+        metrics.oldest_queued_seconds.labels(name).set(age_s)
+        self._alarm("J_UNBALANCED", not books.balanced, now, name)
+        self._alarm("D_OVERDUE", books.queued > 0 and age_s >= self._limits.overdue_s, now, name)
+        self._alarm("D_PARKED", books.parked > 0, now, name)
+
+    def _no_status(self, failure: Failure) -> None:
+        self._reading = False
+        emit("S_UNEXPECTED", "error", error=error_name(failure))
