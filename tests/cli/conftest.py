@@ -1,15 +1,24 @@
 """What the command tests share: the group run in this process, and as a process of its own."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from hl7calf.calf.verdict import Action, Facts, Fault, Gate, Modification, OrderVerdict, Verdict
 from hl7calf.cli import hl7calf
+from hl7calf.service.journal.jobs import CarryOut, Envelope, Receipt, RecordArrival
+from hl7calf.service.journal.reader import Reader
+from hl7calf.service.journal.store import Store
 
 Run = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -70,3 +79,89 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
         if child.poll() is None:
             child.terminate()
         child.communicate(timeout=20)
+
+
+ORDER = (
+    b"MSH|^~\\&|CPOE|WARD|RIS|RAD|20260115||ORM^O01|%(id)s|P|2.5.1\rPID|1||1||CANARY^JANE\rORC|NW|%(placer)s^CPOE\r"
+    b"OBR|1|%(placer)s^CPOE||USVENLTDL^US VENOUS LIMITED LEFT^L|||||||||calcs in the left calf\r"
+)
+
+
+def order_bytes(control_id: str = "A1", placer: str = "P-1") -> bytes:
+    """Return an order message."""
+    return ORDER % {b"id": control_id.encode(), b"placer": placer.encode()}
+
+
+def upgrade_verdict(payload: bytes, control_id: str, placer: str) -> Verdict:
+    """Return a verdict as vetting would give it, made by hand."""
+    start = payload.index(b"USVENLTDL")
+    changed = Modification("OBR[1]-4", start, 9, b"USVENLTDL", b"USVENCOML", "study_map.csv:2")
+    order = OrderVerdict(
+        1, f"{placer}^CPOE", "NW", "USVENLTDL^US VENOUS LIMITED LEFT^L", Action.UPGRADE, Action.UPGRADE,
+        facts=Facts(True, True, "affirmed", True, True, "L"), modifications=(changed,), placer_key=f"{placer}^CPOE".encode(),
+    )
+    outbound = payload.replace(b"USVENLTDL", b"USVENCOML")
+    return Verdict(payload, outbound, control_id, "ORM^O01", "2.5.1", Action.UPGRADE, (order,), ("upgraded",), witness="ok",
+                   policy="DEMO 1", digest="ab12", rule="R 1")
+
+
+@dataclass
+class Journal:
+    """A store that a test fills; `now` is when its messages came in."""
+
+    folder: Path
+    store: Store
+    now: float
+    closing: contextlib.ExitStack
+
+    def stop(self) -> None:
+        """Close the store, as a service that ended."""
+        self.closing.close()
+
+    def arrive(self, control_id: str = "A1", placer: str = "P-1", *, review: bool = False, fault: Fault | None = None,
+               route: str = "orders", age_s: float = 0.0) -> int:
+        """Record one message and return its number."""
+        payload = order_bytes(control_id, placer) if fault is None else b"no header %s" % control_id.encode()
+        verdict = upgrade_verdict(payload, control_id, placer) if fault is None else None
+        if review and verdict is not None:
+            held = replace(verdict.orders[0], action=Action.REVIEW, modifications=(), gates=(Gate("X16", "a cast limits the exam"),))
+            verdict = replace(verdict, outbound=payload, action=Action.REVIEW, orders=(held,))
+        envelope = Envelope(b"CPOE", b"WARD", b"RIS", b"RAD", "ORM^O01", control_id.encode(), "2.5.1") if fault is None else Envelope()
+        receipt = Receipt(route, "127.0.0.1", 40001, self.now - age_s, payload, envelope)
+        answer = self.do(RecordArrival(receipt, verdict, fault, route, forward=fault is None, answer_code="AA" if fault is None else "AR"))
+        return answer.message_id
+
+    def do(self, job: Any) -> Any:
+        """Run one job as the service's writer does."""
+        (answer,) = self.store.run([job])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """An open store, as if the service ran on it."""
+    folder = tmp_path / "var"
+    store = Store.open(folder, "node1")
+    with contextlib.ExitStack() as closing:
+        closing.callback(store.close)
+        yield Journal(folder, store, time.time(), closing)
+
+
+@pytest.fixture
+def answering(journal: Journal) -> Iterator[Journal]:
+    """The same, with a thread that carries out what commands ask for, as the service does."""
+    ended = threading.Event()
+
+    def work() -> None:
+        with Reader(journal.folder) as reader:
+            while not ended.wait(0.05):
+                for request in reader.requests():
+                    journal.do(CarryOut(request.request_id, time.time()))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield journal
+    ended.set()
+    thread.join()

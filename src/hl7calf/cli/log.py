@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 PAGE = 500
+HASH_BYTES = 32  # SHA-256
 LOOK_EVERY_S = 0.25
 _ACTIONS = ["pass", "review", "annotate", "upgrade", "refuse"]
 
@@ -96,7 +97,9 @@ def verify(
         try:
             noted = Anchor(int(sequence), bytes.fromhex(digest))
         except ValueError:
-            raise Unusable(f"`{anchor}` is no anchor; write SEQ:HASH as `log verify` printed it.") from None
+            noted = None
+        if noted is None or len(noted.hash) != HASH_BYTES:
+            raise Unusable(f"`{anchor}` is no anchor; write SEQ:HASH as `log verify` printed it.")
     with open_reader(config or parent[0], data_dir or parent[1]) as reader:
         result = reader.verify(noted)
     for finding in result.findings:
