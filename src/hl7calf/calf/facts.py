@@ -1,0 +1,126 @@
+"""What the order tells beside the calcification: symptoms, risk factors, earlier imaging, what is missing.
+
+Law: only what the order affirms of this patient; vocabularies are closed; nothing is inferred from age or sex.
+
+Source: clinical information asked for in the guideline text [Guideline]; risk factor codes ICD-10-CM [ICD10CM].
+"""
+
+from collections.abc import Iterable, Sequence
+
+from hl7calf.calf.clauses import Found, Read
+from hl7calf.calf.lexicon import Mention
+from hl7calf.calf.schema import RISKS, SYMPTOMS
+from hl7calf.calf.tables import Tables
+
+MODALITIES = ("XR", "CT", "MRI", "US")
+FUTURE = frozenset(
+    "consider will pending ordered order get obtain recommend recommended recommends advise schedule scheduled "
+    "planned plan if need needs next await awaiting requested request requesting please pls to should may might "
+    "then tomorrow later want wants perform do followup".split()
+)
+PAST_US = frozenset(
+    "prior previous prev last earlier recent outside old initial showed shows showing show seen on noted neg negative "
+    "found today yesterday ago revealed reveals demonstrates demonstrated report per from s/p limited inconclusive "
+    "findings normal done repeat osh ed er".split()
+)
+NO_IMAGING = frozenset({"no", "without", "never", "not"})
+RECENT_ONLY = frozenset({"recent_surgery"})
+
+
+def read_symptoms(reads: Sequence[Read], coded: Iterable[str]) -> tuple[str, ...]:
+    """Return the current, affirmed symptoms in vocabulary order."""
+    said = set(coded)
+    for found in _affirmed(reads):
+        if found.mention.phrase.table == "symptoms" and not (found.past and not _is_hx(found)):
+            said.add(found.mention.concept)
+    return tuple(s for s in SYMPTOMS if s in said)
+
+
+def _is_hx(found: Found) -> bool:
+    """`hx calf pain x 3d` tells a present complaint; `prior` and `previous` do not."""
+    before = [t.norm for t in found.passage.tokens[max(0, found.mention.first - 5) : found.mention.first]]
+    return not set(before) & {"prior", "previous", "previously", "past", "former", "old", "remote"}
+
+
+def read_risks(reads: Sequence[Read], coded: Iterable[str], year: int) -> tuple[str, ...]:
+    """Return the risk factors for DVT that the order affirms, in vocabulary order.
+
+    Args:
+        year: the message's own year (MSH-7); an operation of an earlier year is not recent.
+    """
+    said = set(coded)
+    for found in _affirmed(reads):
+        concept = found.mention.concept
+        if found.mention.phrase.table == "risk_factors":
+            if not (concept in RECENT_ONLY and _is_long_ago(found, year)):
+                said.add(concept)
+        elif concept in ("dvt", "pe") and (found.past or _is_dated(found)):
+            said.add(f"prior_{concept}")
+    return tuple(r for r in RISKS if r in said)
+
+
+def _affirmed(reads: Sequence[Read]) -> Iterable[Found]:
+    for read in reads:
+        if read.passage.kind == "name":
+            continue
+        for found in read.findings:
+            if found.status == "affirmed":
+                yield found
+
+
+def _is_dated(found: Found) -> bool:
+    """`DVT 2016`, `DVT in 2019`, `DVT 3 yrs ago`: an event of the past."""
+    tokens = found.passage.tokens
+    after = [t.norm for t in tokens[found.mention.last : found.mention.last + 4]]
+    return any(a.isdigit() and len(a) == 4 and a[:2] in ("19", "20") for a in after[:3]) or "ago" in after
+
+
+def _is_long_ago(found: Found, year: int) -> bool:
+    """An operation dated by a year or by years is not a recent one."""
+    tokens = found.passage.tokens
+    around = [t.norm for t in tokens[max(0, found.mention.first - 3) : found.mention.last + 5]]
+    years = any(a in ("yr", "yrs", "year", "years") or (a.endswith(("y", "yr", "yrs")) and a[0].isdigit()) for a in around)
+    return (years and "ago" in around) or any(a.isdigit() and len(a) == 4 and 1950 <= int(a) < year for a in around)
+
+
+def read_imaging(reads: Sequence[Read], tables: Tables) -> str | None:
+    """Return the earlier imaging the order mentions as modality tokens joined by `+`, or None."""
+    said: set[str] = set()
+    for read in reads:
+        if read.passage.kind == "text":
+            for mention in tables.imaging.find(read.passage.tokens, "text"):
+                if _was_done(read, mention):
+                    said.add(mention.concept)
+    return "+".join(m for m in MODALITIES if m in said) or None
+
+
+def _was_done(read: Read, mention: Mention) -> bool:
+    tokens = read.passage.tokens
+    sentence = read.sentence_of(mention.first)
+    before = [tokens[i].norm for i in range(max(0, mention.first - 4), mention.first) if read.sentence_of(i) == sentence]
+    after = [tokens[i].norm for i in range(mention.last, min(len(tokens), mention.last + 4)) if read.sentence_of(i) == sentence]
+    if mention.concept == "US":
+        if set(before[-2:]) & (FUTURE | NO_IMAGING):
+            return False
+        dated = len(after) > 1 and after[0].isdigit() and after[1] in ("/", "-")
+        return bool(set(before[-2:]) & PAST_US) or bool(set(after[:2]) & (PAST_US - {"on", "from", "per", "ed", "er"})) or dated
+    if set(before[-3:]) & {"no", "without", "never"} and not set(after) & {"seen", "shows"}:
+        near = before[-2:]
+        return not set(near) & {"no", "without", "never", "prior", "recent"}
+    ahead = set(after[:3]) & {"pending", "ordered", "scheduled", "planned", "requested", "tomorrow", "next", "if", "to", "needed", "recommended", "advised", "later"}
+    if ahead and not set(after) & {"shows", "showed", "with"}:
+        return False
+    wanted = set(before[-3:]) & (FUTURE - {"to", "if", "then", "do", "may", "order", "need"})
+    return not wanted and not (before[-1:] in (["if"], ["get"], ["may"], ["need"], ["to"]))
+
+
+def read_characteristics(reads: Sequence[Read], tables: Tables) -> tuple[str, ...]:
+    """Return the calcification's characteristics as own words, in the order of the text; never a judgement."""
+    said: list[str] = []
+    for read in reads:
+        marks = [f for f in read.findings if f.mention.phrase.table == "calcification" and f.status in ("affirmed", "uncertain")]
+        for mention in tables.characteristics.find(read.passage.tokens, "text"):
+            near = any(f.sentence == read.sentence_of(mention.first) and abs(f.mention.first - mention.last) <= 6 for f in marks)
+            if near and mention.concept not in said:
+                said.append(mention.concept)
+    return tuple(said)

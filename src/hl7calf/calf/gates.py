@@ -1,0 +1,129 @@
+"""The gates X1 to X29: conditions that stop or lower an upgrade, each with its reason in plain words.
+
+Law: an upgrade needs every gate open. A gate's reason holds no text from the order. Gates named by a phrase are
+read with the same cues as findings: `no cast`, `cast removed` and `r/o compartment syndrome` are three things.
+
+Source: the table of exclusions and holds, [CLINICAL 4]; which are the author's judgement is marked there.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hl7calf.calf.clauses import Found, read_statuses
+from hl7calf.calf.passages import Passage
+from hl7calf.calf.study import Study
+from hl7calf.calf.tables import Tables
+from hl7calf.calf.verdict import Gate
+
+REASONS = {
+    "X1": "the ordered service is not an ultrasound examination",
+    "X2": "the order control code is not a request, or the order has already started",
+    "X3": "no calcification is affirmed or suspected: negated, absent, removed, or another person's",
+    "X4": "the calcification is at another site than the calf",
+    "X5": "the site is not stated: only leg, limb, shin or no site at all",
+    "X6": "the ordered study is already complete",
+    "X7": "the order states no limit",
+    "X8": "the ordered examination is not a venous study",
+    "X9": "arterial or mixed vascular question",
+    "X10": "venous insufficiency or reflux study",
+    "X11": "vein mapping or dialysis access study",
+    "X12": "graft, stent or post-ablation surveillance",
+    "X13": "follow-up of a known DVT: a limited look may be intended",
+    "X14": "a complete study was just done",
+    "X15": "the order says that it must not be changed, or why it is limited",
+    "X16": "the patient's condition limits the examination (cast, wound, amputation, bedside)",
+    "X17": "the patient is a child",
+    "X18": "pregnancy: not an exclusion, a risk factor",
+    "X19": "guided or intra-operative procedure",
+    "X20": "point-of-care examination by the clinician",
+    "X21": "the side is missing, or the order contradicts itself about it",
+    "X22": "the order contradicts itself",
+    "X23": "no safe way to write the change",
+    "X24": "an emergency that must not wait for a longer examination",
+    "X25": "a foreign body or calciphylaxis is in question: a soft-tissue question first",
+    "X26": "upper extremity",
+    "X27": "the calcification is suspected, not certain: suspicion is a reason for the examination",
+    "X28": "the order text is not English",
+    "X29": "the patient is anticoagulated: not an exclusion, a risk factor",
+}
+INFORMATIVE = frozenset({"X6", "X7", "X18", "X27", "X29"})
+"""Gates that are told but do not send the order to a person."""
+KIND_GATES = {
+    "guided": "X19", "mapping": "X11", "graft": "X12", "post ablation": "X12", "insufficiency": "X10", "mixed": "X9",
+    "arterial": "X9", "nonvascular": "X8", "other region": "X8", "unknown": "X8",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A gate raised by a phrase: its code, the finding and the table row."""
+
+    code: str
+    found: Found
+
+
+def gate(code: str, why: str = "") -> Gate:
+    """Return the gate with its reason; `why` is added where there is more to say."""
+    return Gate(code, REASONS[code] + (f": {why}" if why else ""))
+
+
+def phrase_gates(passages: Sequence[Passage], tables: Tables, without: str | None = None) -> list[Raised]:
+    """Return the gates that phrases raise: affirmed or in question, of this patient."""
+    raised: list[Raised] = []
+    for passage in passages:
+        where = "name" if passage.kind == "name" else "text"
+        mentions = [m for m in tables.gates.find(passage.tokens, where, without) if m.concept != "none"]
+        for found in read_statuses(passage, mentions, tables, without):
+            if found.status in ("affirmed", "uncertain") and found.section not in ("allergies", "medications"):
+                raised.append(Raised(found.mention.concept, found))
+    return raised
+
+
+def study_gates(study: Study, has_venous_question: bool) -> list[Gate]:
+    """Return the gates that the kind of the study raises."""
+    gates: list[Gate] = []
+    if study.kind == "vessel":
+        if not has_venous_question:
+            gates.append(gate("X8", "vessels without a venous question"))
+    elif study.kind in KIND_GATES:
+        gates.append(gate(KIND_GATES[study.kind]))
+    if "point of care" in study.marks:
+        gates.append(gate("X20"))
+    if "follow up" in study.marks and study.kind in ("venous", "vessel"):
+        gates.append(gate("X13"))
+    if study.contradicts:
+        gates.append(gate("X22", "code and name of the service disagree"))
+    return gates
+
+
+def age_gate(age: int | None, passages: Iterable[Passage], adult: int) -> Gate | None:
+    """Return X17 when the birth date or an age in the text says child."""
+    if age is None:
+        age = next((a for p in passages if p.kind == "text" and (a := _age_in(p)) is not None), None)
+    return gate("X17") if age is not None and age < adult else None
+
+
+def _age_in(passage: Passage) -> int | None:
+    """Return the patient's age in years from `12 yo`, `12-year-old`, or a leading `12M`; months count as 0."""
+    tokens = [t.norm for t in passage.tokens]
+    for index, norm in enumerate(tokens):
+        digits = norm.rstrip("abcdefghijklmnopqrstuvwxyz")
+        rest = norm[len(digits) :]
+        if not digits.isdigit() or len(digits) > 3:
+            continue
+        follow = [rest, *tokens[index + 1 : index + 4]] if rest else tokens[index + 1 : index + 5]
+        if _says_years_old(follow):
+            return 0 if follow[0] in ("mo", "month", "months", "wk", "week", "day") else int(digits)
+        if index == 0 and follow and follow[0] in ("m", "f", "male", "female", "boy", "girl"):
+            return int(digits)
+    return None
+
+
+def _says_years_old(follow: Sequence[str]) -> bool:
+    if not follow:
+        return False
+    if follow[0] in ("yo", "yof", "yom", "y.o", "yrold"):
+        return True
+    if follow[0] == "y" and follow[1:3] == ["/", "o"] or follow[0] == "y" and follow[1:3] == [".", "o"]:
+        return True
+    return follow[0] in ("y", "yr", "yrs", "year", "years", "mo", "month", "months", "wk", "week", "day") and follow[1:2] in (["old"], ["o"])

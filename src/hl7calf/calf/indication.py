@@ -1,0 +1,195 @@
+"""The clinical rule: what one order asks, and what is indicated.
+
+Law: pure reading, no change; an upgrade is indicated only when an ultrasound request names an affirmed or
+suspected calcification of the calf under a limited venous protocol and every gate is open. A wrong upgrade is
+worse than a missed one.
+
+Source: guideline text [Guideline]; SRU consensus [Needleman2018]; gates [CLINICAL 4].
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hl7calf.calf.clauses import Read, read_passage
+from hl7calf.calf.durations import read_duration
+from hl7calf.calf.evidence import Coded, read_codes, show_evidence
+from hl7calf.calf.facts import read_characteristics, read_imaging, read_risks, read_symptoms
+from hl7calf.calf.gates import INFORMATIVE, Raised, age_gate, gate, phrase_gates, study_gates
+from hl7calf.calf.language import is_foreign
+from hl7calf.calf.passages import Passage
+from hl7calf.calf.pitfalls import name_pitfalls
+from hl7calf.calf.rule import Options
+from hl7calf.calf.sides import Laterality, read_laterality
+from hl7calf.calf.sites import Attached, Attachment
+from hl7calf.calf.status import Calcification, decide_calcification
+from hl7calf.calf.study import Study, Triplet, read_study
+from hl7calf.calf.tables import Tables
+from hl7calf.calf.verdict import Action, Evidence, Facts, Gate
+
+
+@dataclass(frozen=True, slots=True)
+class OrderText:
+    """What the rule reads of one order; the wire is already behind it.
+
+    `codes` are (code, text) of DG1-3 with an ICD-10-CM or unnamed system. `age` is in years at MSH-7, None when
+    not known. `is_request` tells by ORC-1 and ORC-5; `year` is the message's.
+    """
+
+    triplets: tuple[Triplet, ...]
+    passages: tuple[Passage, ...]
+    codes: tuple[str, ...] = ()
+    is_request: bool = True
+    age: int | None = None
+    year: int = 9999
+    is_pregnant: bool = False
+    body_side: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Indication:
+    """What the rule says of one order, mode, policy and study map left aside."""
+
+    action: Action
+    gates: tuple[Gate, ...]
+    facts: Facts
+    study: Study
+    evidence: tuple[Evidence, ...]
+    pitfalls: tuple[str, ...]
+
+
+def read_indication(
+    order: OrderText, tables: Tables, without: str | None = None, options: Options | None = None
+) -> Indication:
+    """Read one order and say what is indicated.
+
+    Args:
+        without: a table row (`file.csv:line`) to leave out; `check` proves with it that the row is needed.
+    """
+    names = [p for p in order.passages if p.kind == "name"]
+    study = read_study(order.triplets, names, tables, without, order.body_side)
+    reads = [read_passage(p, tables, without) for p in order.passages]
+    coded = read_codes(order.codes, tables)
+    attachment = Attachment(reads, tables)
+    attached = [
+        attachment.attach(read, found)
+        for read in reads
+        for found in read.findings
+        if found.mention.phrase.table == "calcification"
+    ]
+    calf = coded.calf or any(m.concept == "calf" for r in reads for m in r.sites)
+    calcification = decide_calcification(attached, coded, calf, study)
+    laterality = read_laterality(study, reads, attached, coded.sides, tables)
+    raised = phrase_gates(order.passages, tables, without)
+    extents = _extents(study, order.passages, tables, without)
+    facts = _facts(order, study, reads, coded, calcification, calf, laterality, "limited" in extents, tables)
+    gates = _gates(order, study, reads, raised, coded, laterality, calcification, extents, options or Options())
+    action, kept = _decide(order, study, facts, calcification, gates, extents)
+    return Indication(
+        action, kept, facts, study, show_evidence(reads, attached, study, raised, order.passages, tables),
+        name_pitfalls(study, facts, reads, extents),
+    )  # fmt: skip
+
+
+def _extents(study: Study, passages: Sequence[Passage], tables: Tables, without: str | None) -> frozenset[str]:
+    """Return what codes, names and text say of the extent: limited, complete, both or nothing."""
+    said = {"limited", "complete"} if study.extent == "both" else {study.extent}
+    for passage in passages:
+        if passage.kind == "text":
+            said |= {m.concept for m in tables.extent.find(passage.tokens, "text", without)}
+    return frozenset(said & {"limited", "complete"})
+
+
+def _facts(
+    order: OrderText, study: Study, reads: Sequence[Read], coded: Coded, calcification: Calcification, calf: bool,
+    laterality: Laterality, limited: bool, tables: Tables,
+) -> Facts:  # fmt: skip
+    is_target = (
+        study.is_ultrasound and order.is_request and calcification.in_calf
+        and calcification.status in ("affirmed", "uncertain")
+    )  # fmt: skip
+    symptoms = read_symptoms(reads, coded.symptoms)
+    duration = read_duration(reads, tables.units)
+    imaging = read_imaging(reads, tables)
+    characteristics = read_characteristics(reads, tables)
+    provided = {
+        "location": calcification.in_calf, "characteristics": characteristics, "symptoms": symptoms,
+        "duration": duration, "prior_imaging": imaging, "laterality": laterality.side,
+    }  # fmt: skip
+    risks = read_risks(reads, [*coded.risks, *(["pregnancy"] if order.is_pregnant else [])], order.year)
+    return Facts(
+        is_ultrasound=study.is_ultrasound, calf=calf, calcification=calcification.status, target=is_target,
+        limited=limited, laterality=laterality.side, symptoms=symptoms, duration=duration, risk_factors=risks,
+        prior_imaging=imaging, missing=tuple(k for k, v in provided.items() if not v),
+        location=calcification.location, characteristics=characteristics,
+    )  # fmt: skip
+
+
+def _gates(
+    order: OrderText, study: Study, reads: Sequence[Read], raised: Sequence[Raised], coded: Coded,
+    laterality: Laterality, calcification: Calcification, extents: frozenset[str], options: Options,
+) -> list[Gate]:  # fmt: skip
+    """Return every gate that a target would meet, in order, each once."""
+    venous = any(f.mention.concept in ("dvt", "superficial thrombosis") for r in reads for f in r.findings)
+    found = study_gates(study, venous)
+    found += [gate(code) for code in coded.gates]
+    found += [gate(r.code) for r in raised if not (r.code == "X9" and study.kind not in ("arterial", "mixed"))]
+    child = age_gate(order.age, order.passages, options.adult_age_years)
+    found += [child] if child else []
+    if laterality.conflict:
+        found.append(gate("X21", "sides disagree"))
+    elif laterality.side is None:
+        found.append(gate("X21", "no side is named"))
+    if calcification.contradicts:
+        found.append(gate("X22", "calcification is both affirmed and denied"))
+    if extents == {"limited", "complete"}:
+        found.append(gate("X22", "both a limited and a complete study are asked for"))
+    if calcification.status == "uncertain" and calcification.in_calf:
+        found.append(gate("X27") if not options.uncertain_to_review else gate("X22", "suspected only, and this site reviews those"))
+    return list({g.code: g for g in reversed(found)}.values())[::-1]
+
+
+def _decide(
+    order: OrderText, study: Study, facts: Facts, calcification: Calcification, gates: Sequence[Gate],
+    extents: frozenset[str],
+) -> tuple[Action, tuple[Gate, ...]]:  # fmt: skip
+    if not study.is_ultrasound:
+        return Action.PASS, (gate("X1"),)
+    if not order.is_request:
+        return Action.PASS, (gate("X2"),)
+    if is_foreign(order.passages) and not facts.target:
+        return Action.PASS, (gate("X28"),)
+    if not facts.target:
+        return _not_a_target(study, facts, calcification, gates)
+    if study.region == "arm":
+        return Action.PASS, (gate("X26"),)
+    if is_foreign(order.passages):
+        return Action.PASS, (gate("X28"),)
+    codes = {g.code for g in gates}
+    if study.kind == "arterial" and calcification.is_arterial:
+        return Action.PASS, (gate("X9"),)
+    stopping = tuple(g for g in gates if g.code not in INFORMATIVE)
+    if stopping:
+        return Action.REVIEW, stopping
+    told = tuple(g for g in gates if g.code in codes & INFORMATIVE)
+    if "limited" in extents:
+        return Action.UPGRADE, told
+    return Action.ANNOTATE, (gate("X6" if "complete" in extents else "X7"), *told)
+
+
+def _not_a_target(
+    study: Study, facts: Facts, calcification: Calcification, gates: Sequence[Gate]
+) -> tuple[Action, tuple[Gate, ...]]:
+    if calcification.contradicts:
+        return Action.REVIEW, (gate("X22", "calcification is both affirmed and denied"),)
+    if calcification.status in ("affirmed", "uncertain"):
+        if calcification.is_arterial:
+            return Action.PASS, (gate("X9"),)
+        if calcification.is_vague and study.region in ("leg", "") and study.kind != "other region":
+            return Action.REVIEW, (gate("X5"),)
+        return Action.PASS, (gate("X26" if study.region == "arm" else "X4"),)
+    calciphylaxis = [g for g in gates if g.code == "X25"]
+    if calciphylaxis and facts.calf and calcification.status == "absent" and calcification.is_calciphylaxis:
+        return Action.REVIEW, tuple(calciphylaxis)
+    if calcification.status == "absent" and calcification.is_abnormal_film and facts.calf and study.region == "leg":
+        return Action.REVIEW, (gate("X5", "abnormal imaging of the limb, finding not named"),)
+    return Action.PASS, (gate("X3"),)

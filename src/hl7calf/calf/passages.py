@@ -1,0 +1,190 @@
+"""Where an order's words stand: every field that can hold them, as passages with byte offsets.
+
+Law: nothing is read across orders; each passage knows its path and each character its place in the payload.
+OBX rows with the same question that follow each other are one text cut over several rows, so they are joined
+before reading; the answers to ALLERGIES and the like are left out.
+
+Source: field use in ORM^O01 as in [VistAHL7], [IntelePACS], [dcm4chee]; HL7 v2.5.1 §4.4.1, §4.5.3, §7.4.2.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hl7calf.calf.note import MARKER
+from hl7calf.calf.tables import Tables
+from hl7calf.calf.words import Token, tokenize
+from hl7calf.wire.message import Message, Segment, Span
+from hl7calf.wire.orders import OrderGroup, PatientParts
+from hl7calf.wire.text import Text, read_text
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One piece of order text.
+
+    `kind` is `name` (what was ordered), `text` (why), or `diagnosis`. `offsets` has one byte offset per
+    character and one for the end. `question` counts the tokens at its start that are an OBX question.
+    """
+
+    path: str
+    kind: str
+    value: str
+    offsets: Sequence[int]
+    tokens: tuple[Token, ...]
+    question: int = 0
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Return byte offset and length of tokens `first` to `last` (exclusive)."""
+        start = self.offsets[self.tokens[first].start]
+        end = self.offsets[self.tokens[last - 1].end]
+        return start, max(0, end - start)
+
+    def words(self, first: int, last: int) -> str:
+        """Return the text of tokens `first` to `last` (exclusive) as it stands."""
+        return self.value[self.tokens[first].start : self.tokens[last - 1].end]
+
+
+class Reader:
+    """Reads the passages of one order group; see `read_passages`."""
+
+    def __init__(self, message: Message, tables: Tables) -> None:
+        self.message = message
+        self.tables = tables
+
+    def passage(self, path: str, kind: str, text: Text) -> Iterator[Passage]:
+        """Yield the text as a passage unless it is empty."""
+        if text.value.strip() and text.value != '""':
+            tokens = tuple(tokenize(text.value, self.tables.respelled))
+            yield Passage(path, kind, text.value, text.offsets, tokens)
+
+    def components(self, segment: Segment, name: str, number: int, wanted: Sequence[int], kind: str) -> Iterator[Passage]:
+        """Yield the wanted components (1-based) of every repetition of a field."""
+        span = self.message.field(segment, number)
+        if span is None or span.start == span.end:
+            return
+        repetitions = self.message.repetitions(span)
+        for count, repetition in enumerate(repetitions, 1):
+            components = self.message.components(repetition)
+            for component in wanted:
+                if component <= len(components):
+                    again = f"({count})" if len(repetitions) > 1 else ""
+                    text = read_text(self.message, components[component - 1])
+                    yield from self.passage(f"{name}-{number}{again}.{component}", kind, text)
+
+    def whole(self, segment: Segment, name: str, number: int, kind: str) -> Iterator[Passage]:
+        """Yield every repetition of a field as one passage each, components separated by spaces as they stand."""
+        span = self.message.field(segment, number)
+        if span is None or span.start == span.end:
+            return
+        for repetition in self.message.repetitions(span):
+            yield from self.passage(f"{name}-{number}", kind, self.joined(self.message.components(repetition)))
+
+    def joined(self, spans: Sequence[Span], between: str = " ") -> Text:
+        """Read several spans as one text, `between` put between them."""
+        value: list[str] = []
+        offsets: list[int] = []
+        for count, span in enumerate(s for s in spans if s.start < s.end):
+            text = read_text(self.message, span)
+            if count:
+                value.append(between)
+                offsets.extend([span.start] * len(between))
+            value.append(text.value)
+            offsets.extend(list(text.offsets)[: len(text.value)])
+        return Text("".join(value), [*offsets, spans[-1].end if spans else 0])
+
+    def notes(self, segments: Sequence[Segment], prefix: str) -> Iterator[Passage]:
+        """Yield NTE-3 of each note."""
+        for segment in segments:
+            yield from self.whole(segment, f"{prefix}NTE[{segment.occurrence}]", 3, "text")
+
+
+def read_passages(message: Message, group: OrderGroup, patient: PatientParts, tables: Tables) -> list[Passage]:
+    """Return the order's passages in reading order: what was ordered, why, notes, answers, diagnoses."""
+    reader = Reader(message, tables)
+    passages: list[Passage] = []
+    obr = group.obr
+    if obr is not None:
+        name = f"OBR[{obr.occurrence}]"
+        passages += reader.components(obr, name, 4, (2, 5), "name")
+        passages += reader.components(obr, name, 44, (2, 5), "name")
+        for number in (45, 46, 47):
+            passages += reader.components(obr, name, number, (1, 2), "name")
+        passages += reader.whole(obr, name, 13, "text")
+        passages += reader.components(obr, name, 31, (1, 2, 5), "text")
+    if group.orc is not None:
+        passages += reader.components(group.orc, f"ORC[{group.orc.occurrence}]", 16, (2, 5), "text")
+    passages += reader.notes(group.orc_notes, "")
+    passages += reader.notes(foreign_notes(message, group), "")
+    passages += _observations(reader, group)
+    for diagnosis in group.diagnoses:
+        name = f"DG1[{diagnosis.occurrence}]"
+        passages += reader.components(diagnosis, name, 3, (2,), "diagnosis")
+        passages += reader.whole(diagnosis, name, 4, "diagnosis")
+    passages += reader.notes(patient.notes, "PID.")
+    return passages
+
+
+def foreign_notes(message: Message, group: OrderGroup) -> Sequence[Segment]:
+    """Return the order's notes without the block hl7calf itself wrote, which starts at the marker line."""
+    for number, segment in enumerate(group.notes):
+        span = message.field(segment, 3)
+        if span is not None and message.bytes(span).startswith(MARKER.encode()):
+            return group.notes[:number]
+    return group.notes
+
+
+def _observations(reader: Reader, group: OrderGroup) -> Iterator[Passage]:
+    message = reader.message
+    rows: list[tuple[str, Span | None, list[Span], str]] = []
+    for observation in group.observations:
+        obx = observation.obx
+        question = message.field(obx, 3)
+        key = message.bytes(question).decode("latin-1") if question else ""
+        answer = message.field(obx, 5)
+        spans = [] if answer is None else message.repetitions(answer)
+        if rows and rows[-1][0] == key and key and not observation.notes and _is_cut(message, rows[-1][2], spans):
+            rows[-1][2].extend(spans)
+        else:
+            rows.append((key, question, list(spans), f"OBX[{obx.occurrence}]-5"))
+    for _key, question, spans, path in rows:
+        yield from _answer(reader, question, spans, path)
+    for observation in group.observations:
+        yield from reader.notes(observation.notes, f"OBX[{observation.obx.occurrence}].")
+
+
+def _is_cut(message: Message, before: Sequence[Span], after: Sequence[Span]) -> bool:
+    return bool(before) and bool(after)
+
+
+def _answer(reader: Reader, question: Span | None, spans: Sequence[Span], path: str) -> Iterator[Passage]:
+    message, tables = reader.message, reader.tables
+    asked: Text | None = None
+    if question is not None and question.start < question.end:
+        components = message.components(question)
+        chosen = [c for c in components[1:2] if c.start < c.end] or components[:1]
+        whole = read_text(message, question)
+        if tables.questions.find(tokenize(whole.value), "text") or tables.questions.find(
+            tokenize(read_text(message, chosen[0]).value), "text"
+        ):
+            return
+        asked = read_text(message, chosen[0])
+    answer = reader.joined(spans)
+    if not answer.value.strip():
+        return
+    if asked is None or not asked.value.strip():
+        yield from reader.passage(path, _answer_kind(""), answer)
+        return
+    kind = _answer_kind(asked.value)
+    if kind == "name":
+        yield from reader.passage(path, kind, answer)
+        return
+    value = asked.value + " : " + answer.value
+    offsets = [*list(asked.offsets)[: len(asked.value)], *[answer.offsets[0]] * 3, *list(answer.offsets)]
+    tokens = tuple(tokenize(value, tables.respelled))
+    questions = sum(1 for t in tokens if t.start < len(asked.value) + 2)
+    yield Passage(path, kind, value, offsets, tokens, questions)
+
+
+def _answer_kind(question: str) -> str:
+    low = question.strip().lower()
+    return "name" if low in ("procedure", "modifiers", "cpt modifiers", "modifier", "p^procedure", "side", "laterality") else "text"

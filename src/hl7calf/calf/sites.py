@@ -1,0 +1,166 @@
+"""Which body site a calcification belongs to.
+
+Law: each calcification mention is attached to the nearest site of its own clause; a site that another finding
+claims (`knee pain`) or that names the film (`knee XR`) counts only when nothing better stands there; the calf
+in another sentence is taken only when the sentence itself names no site. `calf pain; aortic calcification` is
+not a calcification of the calf.
+
+Source: attachment as asked for in [CLINICAL 5.3]; site vocabulary sites.csv.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hl7calf.calf.clauses import Found, Read
+from hl7calf.calf.lexicon import Mention
+from hl7calf.calf.tables import Tables
+
+PREPOSITIONS = frozenset("in of at within inside along near overlying over involving on around about to into throughout".split())
+LINKS = frozenset({"and", "&", "/", ",", "or", "+", "to", "plus"})
+CLAIMANTS = frozenset({"symptoms", "findings", "risk_factors"})
+VAGUE = frozenset({"leg", "tibfib"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A calcification with the sites it belongs to: (site, location) pairs; none when nobody names one."""
+
+    found: Found
+    sites: tuple[tuple[str, str], ...]
+    mentions: tuple[Mention, ...] = ()
+    read: Read | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The sites' names."""
+        return frozenset(site for site, _ in self.sites)
+
+
+class Attachment:
+    """Attaches the calcifications of one order; see `attach`."""
+
+    def __init__(self, reads: Sequence[Read], tables: Tables) -> None:
+        self.reads = reads
+        self.tables = tables
+        self.films = {id(r): [m.first for m in tables.imaging.find(r.passage.tokens, "text") if m.concept] for r in reads}
+        self.film_ends = {id(r): [m.last for m in tables.imaging.find(r.passage.tokens, "text")] for r in reads}
+
+    def attach(self, read: Read, found: Found) -> Attached:
+        """Return the calcification with its sites."""
+        sites = [m for m in read.sites if m.concept != "none"]
+        here = [m for m in sites if read.sentence_of(m.first) == found.sentence]
+        free = [m for m in here if not self._is_film(read, m)]
+        chosen = self._before(read, found, free) or self._after(read, found, free) or self._near(read, found, free)
+        if chosen is None:
+            chosen = self._elsewhere(read, found, here)
+            if chosen is None:
+                return Attached(found, ())
+            read, mention = chosen
+            return Attached(found, ((mention.concept, mention.phrase.detail),), (mention,), read)
+        linked = self._linked(read, chosen, here)
+        return Attached(found, tuple((m.concept, m.phrase.detail) for m in linked), tuple(linked), read)
+
+    def _is_film(self, read: Read, site: Mention) -> bool:
+        """Tell whether the site names what was imaged (`knee XR`, `CT abdomen`, `films of the ankle`)."""
+        tokens = read.passage.tokens
+        if site.concept == "calf" and "soft tissue" in site.phrase.detail:
+            return False
+        if any(site.last == start for start in self.films[id(read)]):
+            return True
+        for end in self.film_ends[id(read)]:
+            between = [tokens[i].norm for i in range(end, site.first)]
+            if end <= site.first and len(between) <= 2 and set(between) <= {"of", "the", "l", "r", "left", "right", "lt", "rt"}:
+                return True
+        return False
+
+    def _is_claimed(self, read: Read, site: Mention) -> bool:
+        """Tell whether another finding follows the site at once: `knee pain`, `calf swelling`."""
+        for found in read.findings:
+            if found.mention.phrase.table in CLAIMANTS and found.sentence == read.sentence_of(site.first):
+                gap = found.mention.first - site.last
+                if gap == 0 and found.mention.concept not in ("mass", "trauma"):
+                    return True
+        return False
+
+    def _before(self, read: Read, found: Found, sites: Sequence[Mention]) -> Mention | None:
+        """`left calf soft tissue calcification`: the site leads straight to the calcification."""
+        best: Mention | None = None
+        for site in sites:
+            if site.last > found.mention.first:
+                break
+            between = range(site.last, found.mention.first)
+            words = {read.passage.tokens[i].norm for i in between}
+            if len(between) > 4 or words & (LINKS | PREPOSITIONS | {"-", ":", "(", "with", "w", "has", "no", "shows"}):
+                continue
+            if any(f.mention.first in between and f.mention.phrase.table in CLAIMANTS for f in read.findings):
+                continue
+            best = site
+        return best
+
+    def _after(self, read: Read, found: Found, sites: Sequence[Mention]) -> Mention | None:
+        """`calcification noted in the medial gastroc`: the first site that a preposition leads to."""
+        for site in sites:
+            if site.first < found.mention.last:
+                continue
+            tokens = read.passage.tokens
+            between = [tokens[i].norm for i in range(found.mention.last, site.first)]
+            if any(n in (";", ":") for n in between) or self._other_finding_between(read, found.mention.last, site.first):
+                return None
+            if not between or (len(between) <= 6 and (set(between) & PREPOSITIONS or len(between) <= 2)):
+                if self._is_claimed(read, site) and not (between and between[-1] in PREPOSITIONS):
+                    return None
+                return site
+            return None
+        return None
+
+    def _other_finding_between(self, read: Read, first: int, last: int) -> bool:
+        return any(first <= f.mention.first < last and f.mention.phrase.table in CLAIMANTS and f.mention.concept != "mass"
+                   for f in read.findings)
+
+    def _near(self, read: Read, found: Found, sites: Sequence[Mention]) -> Mention | None:
+        """The nearest site of the sentence, an unclaimed one first; the one before wins a tie."""
+
+        def distance(site: Mention) -> tuple[bool, int, bool]:
+            ahead = site.first >= found.mention.last
+            gap = site.first - found.mention.last if ahead else found.mention.first - site.last
+            return (self._is_claimed(read, site), max(gap, 0), ahead)
+
+        return min(sites, key=distance, default=None)
+
+    def _elsewhere(self, read: Read, found: Found, films: Sequence[Mention]) -> tuple[Read, Mention] | None:
+        """No site in the sentence but perhaps a film's: take the film's region, else the nearest site before, then after."""
+        if films:
+            return read, min(films, key=lambda m: abs(m.first - found.mention.first))
+        ordered = [(r, m) for r in self.reads for m in r.sites if m.concept != "none" and not self._is_film(r, m)]
+        place = (self.reads.index(read), found.mention.first)
+        before = [(r, m) for r, m in ordered if (self.reads.index(r), m.first) < place and r.passage.kind != "name"]
+        after = [(r, m) for r, m in ordered if (self.reads.index(r), m.first) > place and r.passage.kind != "name"]
+        names = [(r, m) for r, m in ordered if r.passage.kind == "name"]
+        same = [(r, m) for r, m in before if r is read]
+        if same:
+            return same[-1]
+        same = [(r, m) for r, m in after if r is read]
+        if same:
+            return same[0]
+        rest = before[-1:] + after[:1]
+        calf = [(r, m) for r, m in rest if m.concept == "calf"]
+        return (calf or rest or names or [None])[0]
+
+    def _linked(self, read: Read, chosen: Mention, sites: Sequence[Mention]) -> list[Mention]:
+        """`thigh and calf calcifications`: the sites joined to the chosen one by a conjunction."""
+        tokens = read.passage.tokens
+        linked = [chosen]
+        ordered = sorted(sites, key=lambda m: m.first)
+        where = ordered.index(chosen)
+        for step in (-1, 1):
+            current, index = chosen, where + step
+            while 0 <= index < len(ordered):
+                other = ordered[index]
+                low, high = (other, current) if step < 0 else (current, other)
+                gap = [tokens[i].norm for i in range(low.last, high.first)]
+                sides = {"l", "r", "lt", "rt", "left", "right", "bilateral", "the", "medial", "lateral", "soft", "tissue"}
+                if not set(gap) & LINKS or not set(gap) <= LINKS | sides or len(gap) > 3:
+                    break
+                linked.append(other)
+                current, index = other, index + step
+        return linked

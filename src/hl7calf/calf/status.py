@@ -1,0 +1,81 @@
+"""The status of the calcification that counts: affirmed, uncertain, historical, negated or absent, and where.
+
+Law: what bears on the calf decides; only when nothing does, whatever calcification the order mentions. An order
+that both affirms and denies a calcification of the calf contradicts itself and is never upgraded.
+
+Source: meaning of the statuses, [Labels]; contradiction, gate X22 [CLINICAL 4].
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hl7calf.calf.evidence import Coded
+from hl7calf.calf.sites import VAGUE, Attached
+from hl7calf.calf.study import Study
+
+ORDER = ("affirmed", "uncertain", "historical", "negated")
+NOT_THE_LEG = frozenset({"shin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Calcification:
+    """The calcification of one order.
+
+    `in_calf`: it bears on the calf. `is_vague`: only the limb is named, or no site. `location`: own words.
+    """
+
+    status: str
+    in_calf: bool
+    is_vague: bool = False
+    contradicts: bool = False
+    location: str | None = None
+    is_arterial: bool = False
+    is_calciphylaxis: bool = False
+    is_abnormal_film: bool = False
+
+
+def decide_calcification(attached: Sequence[Attached], coded: Coded, calf: bool, study: Study) -> Calcification:
+    """Decide which calcification counts and what its status is."""
+    bearing = [a for a in attached if "calf" in a.names]
+    vague = [a for a in attached if a not in bearing and (not a.sites or a.names <= VAGUE)]
+    if calf and not bearing and vague and not _elsewhere(attached, vague):
+        bearing = vague
+    statuses = [_status(a) for a in bearing]
+    if coded.calcified_calf or (coded.calcified and calf):
+        statuses.append("affirmed")
+    status = _strongest(statuses)
+    if status != "absent":
+        contradicts = "negated" in statuses and bool({"affirmed", "uncertain"} & set(statuses))
+        return Calcification(
+            "uncertain" if contradicts else status, True, contradicts=contradicts, location=_location(bearing, coded)
+        )
+    rest = [_status(a) for a in attached if a not in bearing] + (["affirmed"] if coded.calcified or coded.elsewhere else [])
+    named = {s for a in attached for s in a.names}
+    is_vague = (not named or bool(named & (VAGUE | NOT_THE_LEG))) and not (coded.elsewhere and not named)
+    if not named and study.region == "other":
+        is_vague = False
+    return Calcification(
+        _strongest(rest), False, is_vague=is_vague, is_arterial=bool(named) and named <= {"artery"},
+        is_calciphylaxis=coded.calciphylaxis, is_abnormal_film=coded.abnormal_film,
+    )  # fmt: skip
+
+
+def _elsewhere(attached: Sequence[Attached], vague: Sequence[Attached]) -> bool:
+    """Tell whether every vague calcification might be one that another sentence places elsewhere."""
+    return any(a.names for a in attached if a not in vague) and not any(a.names for a in vague)
+
+
+def _status(attached: Attached) -> str:
+    found = attached.found
+    if found.mention.concept == "weak" and found.status == "affirmed":
+        return "uncertain"
+    return found.status
+
+
+def _strongest(statuses: Sequence[str]) -> str:
+    return next((s for s in ORDER if s in statuses), "absent")
+
+
+def _location(bearing: Sequence[Attached], coded: Coded) -> str:
+    words = [location for a in bearing for site, location in a.sites if site == "calf" and location]
+    return max(words, key=len, default="lower leg" if coded.calcified_calf and not bearing else "calf")

@@ -1,0 +1,159 @@
+"""What was ordered: is it ultrasound, of which kind, limited or complete, of which side.
+
+Law: codes count only with their coding system; a name counts by its words; a code that covers both a complete
+one-leg study and a limited one (93971) states no limit. What the names do not say stays unknown.
+
+Source: protocol names and their meaning [CLINICAL 1.2]; CPT 93970 and 93971 [CPTpages]; LOINC names [SANER].
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hl7calf.calf.lexicon import Mention
+from hl7calf.calf.passages import Passage
+from hl7calf.calf.tables import StudyCode, Tables
+from hl7calf.wire.message import Message
+from hl7calf.wire.orders import OrderGroup
+from hl7calf.wire.text import read_text
+
+KIND_RANK = (
+    "guided", "mapping", "graft", "post ablation", "insufficiency", "mixed", "arterial", "venous", "nonvascular",
+)  # fmt: skip
+"""Where a name says several things, the first of these decides: a guided or purpose-built exam is never raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triplet:
+    """Code, name and coding system of one coded element; `first` is its component number (1 or 4)."""
+
+    code: str
+    name: str
+    system: str
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The service ordered.
+
+    `kind`: one of KIND_RANK, `vessel` (duplex of unnamed vessels), `other region`, `unknown`. `extent`:
+    limited | complete | both | unspecified. `region`: leg | arm | other | "". `marks` are kinds that are
+    gates of their own (`point of care`, `follow up`). `evidence` pairs a concept with where it was read.
+    """
+
+    is_ultrasound: bool = False
+    kind: str = "unknown"
+    extent: str = "unspecified"
+    side: str | None = None
+    sides: frozenset[str] = frozenset()
+    region: str = ""
+    marks: frozenset[str] = frozenset()
+    evidence: tuple[tuple[str, Passage | None, Mention | None, str], ...] = ()
+    contradicts: bool = False
+
+
+def triplets_of(message: Message, group: OrderGroup) -> list[Triplet]:
+    """Return the coded elements of OBR-4, first the primary one, then the alternate where it is valued."""
+    if group.obr is None:
+        return []
+    span = message.field(group.obr, 4)
+    if span is None or span.start == span.end:
+        return []
+    texts = [read_text(message, c).value.strip() for c in message.components(message.repetitions(span)[0])]
+    texts += [""] * (6 - len(texts))
+    triplets = [Triplet(*texts[0:3], 1), Triplet(*texts[3:6], 4)]
+    return [t for t in triplets if t.code or t.name]
+
+
+def read_study(
+    triplets: Sequence[Triplet],
+    names: Sequence[Passage],
+    tables: Tables,
+    without: str | None = None,
+    body_side: str | None = None,
+) -> Study:
+    """Read the study from its codes and the words of its names.
+
+    Args:
+        body_side: the side of OBR-15, which must agree with the names'.
+    """
+    codes = [c for t in triplets if (c := tables.study_codes.get((tables.system_of(t.system), t.code.upper())))]
+    evidence: list[tuple[str, Passage | None, Mention | None, str]] = [("study", None, None, c.row) for c in codes]
+    words: set[str] = set()
+    extents: set[str] = set()
+    sides: set[str] = set()
+    for name in names:
+        for mention in tables.studies.find(name.tokens, "name", without):
+            words.add(mention.concept)
+            evidence.append(("study", name, mention, mention.phrase.row))
+        for mention in tables.extent.find(name.tokens, "name", without):
+            if mention.concept != "none":
+                extents.add(mention.concept)
+                evidence.append(("extent", name, mention, mention.phrase.row))
+        for mention in tables.sides.find(name.tokens, "name", without):
+            if mention.concept != "none":
+                sides.add(mention.concept)
+                evidence.append(("side", name, mention, mention.phrase.row))
+    kinds = words | {c.kind for c in codes}
+    sides |= {c.side for c in codes if c.side and not sides}
+    sides |= {s for s in (_mapped_side(triplets, tables),) if s and not sides}
+    sides |= {body_side} if body_side else set()
+    is_ultrasound = _is_ultrasound(words, codes)
+    return Study(
+        is_ultrasound=is_ultrasound,
+        kind=_kind(kinds, is_ultrasound),
+        extent=_extent(extents | {c.extent for c in codes if c.extent != "unspecified"}, codes, extents),
+        side=next(iter(sides)) if len(sides) == 1 else None,
+        sides=frozenset(sides),
+        region=_region(kinds),
+        marks=frozenset(kinds & {"point of care", "follow up"}),
+        evidence=tuple(evidence),
+        contradicts=bool(codes) and "not ultrasound" in words and any(c.kind != "not ultrasound" for c in codes),
+    )
+
+
+def _mapped_side(triplets: Sequence[Triplet], tables: Tables) -> str | None:
+    """Return the side the study map knows a local code by, where it knows exactly one."""
+    for triplet in triplets:
+        code, system = triplet.code.upper(), tables.system_of(triplet.system)
+        known = [side for side in "LRB" if (code, system, side) in tables.study_map]
+        if len(known) == 1:
+            return known[0]
+    return None
+
+
+def _is_ultrasound(words: set[str], codes: Sequence[StudyCode]) -> bool:
+    if any(c.kind == "not ultrasound" for c in codes) or "not ultrasound" in words:
+        return False
+    return bool(words & {"ultrasound", "venous ultrasound", "point of care"}) or bool(codes)
+
+
+def _kind(kinds: set[str], is_ultrasound: bool) -> str:
+    if not is_ultrasound:
+        return "unknown"
+    if "venous ultrasound" in kinds:
+        kinds = kinds | {"venous"}
+    if "venous" in kinds and "arterial" in kinds:
+        kinds = kinds | {"mixed"}
+    for kind in KIND_RANK:
+        if kind in kinds and not (kind == "nonvascular" and "venous" in kinds):
+            return kind
+    if "vessel ultrasound" in kinds:
+        return "vessel"
+    return "other region" if "other region" in kinds and "lower extremity" not in kinds else "unknown"
+
+
+def _extent(said: set[str], codes: Sequence[StudyCode], named: set[str]) -> str:
+    if named == {"limited"} and any(c.extent == "complete" for c in codes):
+        return "both"
+    if {"limited", "complete"} <= said:
+        return "both"
+    return next(iter(said), "unspecified")
+
+
+def _region(kinds: set[str]) -> str:
+    if "upper extremity" in kinds:
+        return "arm"
+    if "lower extremity" in kinds or kinds & {"venous", "venous ultrasound", "vessel ultrasound"}:
+        return "other" if "other region" in kinds and "lower extremity" not in kinds else "leg"
+    return "other" if "other region" in kinds else ""

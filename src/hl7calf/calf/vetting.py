@@ -1,0 +1,212 @@
+"""The one door: a payload in, a verdict out.
+
+Law: pure and total. `vet` never raises for content; whatever it cannot read or prove goes on as it came, the very
+same bytes object. Every change is proven twice before it is offered: by putting the spans back, and by an
+independent reader (python-hl7).
+
+Source: flow of one message, [Design]; what to leave alone: HL7 v2.5.1 §4.4 and [CLINICAL 3.5].
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from hl7calf import __version__
+from hl7calf.calf.decision import Decided, Setting, decide_order
+from hl7calf.calf.order_text import Control, control_of, value
+from hl7calf.calf.prefilter import may_mention, needles_of
+from hl7calf.calf.rule import RULE_ID, RULE_VERSION, Options
+from hl7calf.calf.tables import Tables
+from hl7calf.calf.verdict import (
+    Action,
+    Fault,
+    Gate,
+    Mode,
+    OrderVerdict,
+    Policy,
+    Recall,
+    Remembered,
+    Verdict,
+    nothing_remembered,
+    strongest,
+)
+from hl7calf.calf.gates import gate
+from hl7calf.errors import WireError
+from hl7calf.wire.header import Header, read_header
+from hl7calf.wire.message import Message, read_message
+from hl7calf.wire.orders import OrderGroup, is_order_message, patient_parts, placer_key, read_orders
+from hl7calf.wire.splice import is_exact, splice
+from hl7calf.wire.witness import DeclaredChange, prove
+
+__all__ = ["RULE_ID", "RULE_VERSION", "Options", "triage", "vet"]
+
+NO_ORDER = "not an order message: passed on as it came"
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What is the same for all orders of one message."""
+
+    header: Header
+    setting: Setting
+
+
+def triage(payload: bytes, tables: Tables, recall: Recall | None = None) -> Verdict | None:
+    """Answer at once where a look at MSH suffices: unreadable, or no order message; None asks for `vet`."""
+    try:
+        header = read_header(payload)
+    except WireError as error:
+        return _refused(payload, error)
+    if is_order_message(header) and not header.is_batch:
+        return None
+    return _passed(payload, header, tables, (NO_ORDER,))
+
+
+def vet(
+    payload: bytes,
+    tables: Tables,
+    *,
+    recall: Recall = nothing_remembered,
+    mode: Mode = Mode.UPGRADE,
+    policy: Policy | None = None,
+    thorough: bool = True,
+    options: Options | None = None,
+) -> Verdict:
+    """Decide about every order of one payload and write the changes.
+
+    Args:
+        recall: what was done before to a placer order, by its key.
+        policy: None stands for "no policy needed", as in a dry run.
+        thorough: False lets the prefilter answer for orders that cannot name a calcification; the decision is
+            the same, the facts stay unread.
+
+    Returns:
+        One verdict, with one order verdict per OBR in wire order.
+    """
+    quick = triage(payload, tables)
+    if quick is not None:
+        return quick
+    header = read_header(payload)
+    message = read_message(payload, header)
+    if message.headers > 1:
+        return _passed(payload, header, tables, ("more than one MSH in one frame: passed on as it came",))
+    setting = Setting(tables, mode, policy, options or Options(), recall)
+    return _vet_orders(message, _Whole(header, setting), thorough)
+
+
+def _vet_orders(message: Message, whole: _Whole, thorough: bool) -> Verdict:
+    payload, tables = message.payload, whole.setting.tables
+    groups = read_orders(message)
+    patient = patient_parts(message)
+    quiet = not thorough and not may_mention(payload, whole.header, _needles(tables))
+    decided: list[Decided] = []
+    for group in groups:
+        key = placer_key(message, group)
+        if quiet and (not key or whole.setting.recall(key) is None):
+            decided.append(Decided(_quiet(message, group, key)))
+        else:
+            decided.append(decide_order(message, group, patient, key, whole.setting))
+    verdict = _gather(payload, whole, decided)
+    return _proven(verdict) if verdict.modifications else verdict
+
+
+@lru_cache(maxsize=4)
+def _needles_by_digest(digest: str, tables: "_Keyed") -> tuple[bytes, ...]:
+    return needles_of(tables.tables)
+
+
+class _Keyed:
+    """Tables hashed by their digest, so that the needles are made once per digest."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+
+    def __hash__(self) -> int:
+        return hash(self.tables.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and other.tables.digest == self.tables.digest
+
+
+def _needles(tables: Tables) -> tuple[bytes, ...]:
+    return _needles_by_digest(tables.digest, _Keyed(tables))
+
+
+def _quiet(message: Message, group: OrderGroup, key: bytes) -> OrderVerdict:
+    """The verdict on an order whose message cannot name a calcification."""
+    control = value(message, group.orc, 1)
+    status = control_of(control, value(message, group.orc, 5))
+    why = gate("X2") if status in (Control.STATUS, Control.FOLLOWS) else gate("X3")
+    return OrderVerdict(
+        position=group.position, placer_order_number=_number(key), order_control=control, service="",
+        indicated=Action.PASS, action=Action.PASS, gates=(why,), placer_key=key,
+    )  # fmt: skip
+
+
+def _number(key: bytes) -> str:
+    return key.decode("latin-1").rstrip("^")
+
+
+def _gather(payload: bytes, whole: _Whole, decided: Sequence[Decided]) -> Verdict:
+    """Put the orders' verdicts and changes together."""
+    orders = tuple(d.order for d in decided)
+    remember: tuple[Remembered, ...] = tuple(d.remember for d in decided if d.remember)
+    verdict = _passed(payload, whole.header, whole.setting.tables, _reasons(orders))
+    changes = tuple(m for o in orders for m in o.modifications)
+    return replace(
+        verdict,
+        outbound=splice(payload, sorted(changes, key=lambda m: m.offset)) if changes else payload,
+        action=strongest([o.action for o in orders]),
+        orders=orders,
+        remember=remember,
+        forget=tuple(d.forget for d in decided if d.forget),
+        mode=whole.setting.mode,
+        policy=f"{whole.setting.policy.id} v{whole.setting.policy.version}" if whole.setting.policy else "",
+    )
+
+
+def _reasons(orders: Sequence[OrderVerdict]) -> tuple[str, ...]:
+    said: list[str] = []
+    for order in orders:
+        text = ", ".join(f"{g.code} {g.why}" for g in order.gates) or "every gate open"
+        said.append(f"order {order.position}: {order.action.value}: {text}")
+    return tuple(said) or ("no order in it",)
+
+
+def _proven(verdict: Verdict) -> Verdict:
+    """Offer the change only when it can be undone exactly and the witness reads it as declared."""
+    changes = [
+        DeclaredChange(m.path, m.after) for m in verdict.modifications
+    ]
+    if not is_exact(verdict.payload, verdict.outbound, verdict.modifications):
+        witness = "the recorded spans do not give the outbound bytes"
+    else:
+        witness = prove(verdict.payload, verdict.outbound, changes)
+    if witness == "ok":
+        return replace(verdict, witness="ok")
+    doubt = Gate("WITNESS", "the change could not be proven, so the original goes on: " + witness)
+    orders = tuple(
+        replace(o, modifications=(), action=Action.REVIEW, gates=(*o.gates, doubt)) if o.modifications else o
+        for o in verdict.orders
+    )
+    return replace(
+        verdict, outbound=verdict.payload, orders=orders, action=strongest([o.action for o in orders]),
+        reasons=_reasons(orders), remember=(), forget=(), witness=witness,
+        fault=Fault("V_WITNESS", "the change could not be proven; the original goes on", "AA"),
+    )  # fmt: skip
+
+
+def _passed(payload: bytes, header: Header, tables: Tables, reasons: tuple[str, ...]) -> Verdict:
+    return Verdict(
+        payload=payload, outbound=payload, control_id=header.control_id.decode("latin-1"),
+        message_type=header.message_type, version=header.version, action=Action.PASS, reasons=reasons,
+        digest=tables.digest, rule=f"{RULE_ID} {RULE_VERSION}",
+    )  # fmt: skip
+
+
+def _refused(payload: bytes, error: WireError) -> Verdict:
+    return Verdict(
+        payload=payload, outbound=payload, control_id="", message_type="", version="", action=Action.REFUSE,
+        reasons=(f"{error.code}: {error.why}",), fault=Fault(error.code, error.why, error.ack),
+        rule=f"{RULE_ID} {RULE_VERSION} ({__version__})",
+    )  # fmt: skip
