@@ -70,8 +70,8 @@ format: $(VENV)/.tools
 UNLOCKED_HINT = echo '' >&2; \
 	echo 'hl7calf: installing from the lock failed (the reason stands above).' >&2; \
 	echo 'Without network: try again when PyPI can be reached.' >&2; \
-	echo 'If a version has no build for this machine or a hash differs: make $(MAKECMDGOALS) LOCKED=no' >&2; \
-	echo 'takes what pyproject.toml allows instead, unchecked.' >&2; \
+	echo 'A hash that differs: the file is not the one that was locked; find out why before going on.' >&2; \
+	echo 'A version without a build for this machine: make $(MAKECMDGOALS) LOCKED=no takes what pyproject.toml allows.' >&2; \
 	exit 1
 
 $(VENV)/.made:
