@@ -46,7 +46,8 @@ def duplicate_digest(receipt: Receipt, sha256_in: bytes) -> bytes:
         envelope.control_id,
         sha256_in,
     )
-    return hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
+    lengths = b"%d.%d.%d.%d.%d.%d:" % tuple(map(len, parts))  # so that no two different ones read the same
+    return hashlib.sha256(lengths + b"".join(parts)).digest()
 
 
 def record_arrivals(ledger: Ledger, jobs: Sequence[RecordArrival]) -> list[Recorded]:
@@ -135,7 +136,7 @@ def _record_new(
     if verdict is not None and job.forward:
         _remember(ledger, verdict, microseconds(receipt.received_at))
     ledger.count(receipt.route, "received")
-    ledger.count(receipt.route, state.value)
+    ledger.count(receipt.route, state)
     return Recorded(message_id, None, code, job.answer, state, held)
 
 
@@ -166,7 +167,7 @@ def _message_row(
         message_id,
         receipt.route,
         job.lane,
-        state.value,
+        state,
         at // DAY_US,
         at,
         None if job.forward else at,
@@ -179,7 +180,7 @@ def _message_row(
         envelope.message_type,
         envelope.control_id,
         envelope.version,
-        verdict.action.value if verdict else "",
+        verdict.action if verdict else "",
         _reasons(verdict.reasons) if verdict else "[]",
         fault.code if fault else "",
         fault.why if fault else "",

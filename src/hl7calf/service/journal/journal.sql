@@ -411,3 +411,8 @@ SELECT route, state, count(*) FROM message GROUP BY route, state;
 -- name: trouble
 -- The last thing that went wrong on a route.
 SELECT at, outcome, why FROM trouble WHERE route = ?;
+
+-- name: payloads_from
+-- Bytes and checksums of all messages, a stretch at a time.
+SELECT message_id, inbound, coalesce(outbound, inbound), sha256_in, sha256_out
+FROM payload WHERE message_id > ? ORDER BY message_id LIMIT ?;

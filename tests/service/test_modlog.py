@@ -1,0 +1,157 @@
+"""The chain of the modification log: what it says, and that no change goes unseen (P15)."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hl7calf.service.modlog import (
+    DAY_US,
+    GENESIS,
+    Anchor,
+    Finding,
+    StoredEntry,
+    bytes_as_text,
+    canonical_json,
+    entry_body,
+    entry_hash,
+    placers_of,
+    text_as_bytes,
+    time_as_text,
+    verify,
+    with_findings,
+)
+
+AT = 1_767_225_600_000_000
+
+
+def chain(length: int, key: bytes = b"", kinds: dict[int, dict[str, object]] | None = None) -> list[StoredEntry]:
+    entries = []
+    previous = GENESIS
+    for sequence in range(1, length + 1):
+        fields = {"kind": "message", "route": "orders", "action": "pass", "control_id": f"A{sequence}", "message_id": sequence,
+                  "orders": [{"placer_key": f"P-{sequence}^CPOE"}]}
+        fields = (kinds or {}).get(sequence, fields)
+        body = entry_body(sequence, AT + sequence, "node-1", previous, fields)
+        previous = entry_hash(body, key)
+        entries.append(StoredEntry(
+            sequence, AT + sequence, (AT + sequence) // DAY_US, str(fields["kind"]), str(fields.get("route", "")),
+            str(fields.get("action", "")), str(fields.get("control_id", "")), fields.get("message_id"),  # type: ignore[arg-type]
+            placers_of(fields), body, previous,
+        ))
+    return entries
+
+
+def end_of(entries: list[StoredEntry]) -> Anchor:
+    return Anchor(entries[-1].sequence, entries[-1].hash)
+
+
+def test_a_whole_chain_is_whole() -> None:
+    entries = chain(5)
+    result = verify(entries, end_of(entries))
+    assert (result.ok, result.checked, result.head) == (True, 5, end_of(entries))
+
+
+def test_an_empty_log_is_whole_unless_the_anchor_knows_better() -> None:
+    assert verify([]).ok
+    assert verify([], Anchor(0, GENESIS)).ok
+    assert not verify([], Anchor(1, b"x" * 32)).ok
+
+
+def test_an_anchor_of_the_past_is_found_in_a_longer_chain() -> None:
+    entries = chain(5)
+    assert verify(entries, end_of(entries[:3])).ok
+    assert not verify(entries, Anchor(3, b"x" * 32)).ok
+
+
+def test_a_cut_tail_is_found_with_an_anchor_and_only_with_one() -> None:
+    entries = chain(5)
+    assert not verify(entries[:4], end_of(entries)).ok
+    assert verify(entries[:4]).ok
+
+
+def test_a_cut_head_is_found_unless_a_purge_entry_names_the_last_one_cut() -> None:
+    entries = chain(5)
+    assert not verify(entries[2:]).ok
+    purge = {"kind": "purge", "details": {"through": "2", "through_hash": entries[1].hash.hex()}}
+    purged = chain(6, kinds={6: purge})
+    assert verify(purged[2:]).ok
+    assert verify(purged[2:], end_of(purged[:1])).ok  # the anchor was purged itself
+    assert not verify(purged[3:]).ok
+    assert verify(purged).ok  # a purge entry whose entries came back does no harm
+
+
+def test_a_forged_chain_is_found_where_the_site_has_a_key() -> None:
+    assert verify(chain(3, b"key"), key=b"key").ok
+    assert not verify(chain(3), key=b"key").ok
+    assert not verify(chain(3, b"other"), key=b"key").ok
+
+
+def test_a_rewritten_chain_is_found_by_the_anchor() -> None:
+    entries = chain(3)
+    other = chain(3, kinds={2: {"kind": "message"}})
+    assert verify(other).ok
+    assert not verify(other, end_of(entries)).ok
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"at": AT}, {"day": 3}, {"kind": "mode"}, {"route": "x"}, {"action": "upgrade"}, {"control_id": "B"},
+        {"message_id": 9}, {"message_id": None}, {"placers": ()}, {"placers": ("P-2", "P-9")}, {"sequence": 99},
+        {"body": b"{}"}, {"body": b"not JSON"}, {"body": b"[]"}, {"hash": b"x" * 32},
+    ],
+    ids=str,
+)
+def test_each_column_is_held_to_what_the_entry_says(change: dict[str, object]) -> None:
+    entries = chain(3)
+    entries[1] = replace(entries[1], **change)  # type: ignore[arg-type]
+    result = verify(entries)
+    assert not result.ok
+    assert {finding.sequence for finding in result.findings} & {2, 3, 99}
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_an_entry_with_a_body_of_its_own_hash_is_found_at_any_place(at: int) -> None:
+    entries = chain(3)
+    body = entries[at].body.replace(b"orders", b"ordres", 1)
+    entries[at] = replace(entries[at], body=body, hash=entry_hash(body))
+    assert not verify(entries, end_of(chain(3))).ok
+
+
+def test_findings_stop_before_they_fill_the_screen() -> None:
+    entries = [replace(one, hash=b"x" * 32) for one in chain(300)]
+    assert 100 <= len(verify(entries).findings) <= 101
+
+
+def test_findings_of_another_kind_can_be_added() -> None:
+    result = with_findings(verify([]), [Finding(3, "stray")])
+    assert not result.ok
+
+
+def test_times_are_written_in_utc_to_the_microsecond() -> None:
+    assert time_as_text(AT) == "2026-01-01T00:00:00.000000Z"
+    assert time_as_text(AT + 1) == "2026-01-01T00:00:00.000001Z"
+    assert time_as_text(-1) == "1969-12-31T23:59:59.999999Z"
+
+
+@given(st.binary())
+def test_bytes_survive_their_way_through_text(value: bytes) -> None:
+    text = bytes_as_text(value)
+    assert text_as_bytes(text) == value
+    assert json.loads(canonical_json({"v": text}))["v"] == text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), JSON, max_size=4))
+def test_the_quick_encoder_writes_what_the_standard_library_writes(content: dict[str, object]) -> None:
+    plain = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    assert canonical_json(content) == plain
