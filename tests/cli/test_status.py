@@ -6,10 +6,12 @@ from hl7calf.calf.verdict import Fault, Mode
 from hl7calf.cli.settings_example import Places, settings_text
 from hl7calf.service.journal.jobs import MarkAttempt, MarkDelivered, Outcome, Park, SetMode, SetPaused
 
+TODAY = date.today()  # noqa: DTZ011 - the site's own calendar days, as in the policy
+
 
 def settings(folder: Path, today: date | None = None) -> Path:
     path = folder / "hl7calf.toml"
-    path.write_text(settings_text(today or date.today(), Places(ops_port=9, mappings=str(folder))))
+    path.write_text(settings_text(today or TODAY, Places(ops_port=9, mappings=str(folder))))
     return path
 
 
@@ -65,7 +67,7 @@ def test_the_mode_that_a_person_set_is_told_with_who_and_why(run, journal) -> No
 
 
 def test_a_policy_that_ran_out_is_told_with_the_mode_it_holds_down(run, journal, tmp_path) -> None:
-    shown = run("status", "-c", settings(tmp_path, date.today() - timedelta(days=400)))
+    shown = run("status", "-c", settings(tmp_path, TODAY - timedelta(days=400)))
     assert shown.exit_code == 1
     assert "Mode upgrade is held down to annotate: the policy was valid until" in shown.stdout
     assert "DEMO version 1" in shown.stdout

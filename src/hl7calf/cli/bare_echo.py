@@ -5,8 +5,9 @@ reactor alone can do on this machine. Run as `python -m hl7calf.cli.bare_echo PO
 """
 
 import sys
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.protocol import Factory, Protocol
 
 _START, _END = b"\x0b", b"\x1c\r"
@@ -32,8 +33,9 @@ class BareEcho(Protocol):
 
 def main(port: int) -> None:
     """Listen on loopback until the process is ended."""
-    reactor.listenTCP(port, Factory.forProtocol(BareEcho), interface="127.0.0.1", backlog=1024)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor: Any = installed
+    reactor.listenTCP(port, Factory.forProtocol(BareEcho), interface="127.0.0.1", backlog=1024)
+    reactor.run()
 
 
 if __name__ == "__main__":

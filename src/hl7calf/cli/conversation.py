@@ -53,7 +53,7 @@ class Conversation(Protocol):
         self._timer: Any = None
         self._sent_at = 0.0
         self._control_id = self._previous_id = b""
-        self._unframed = False
+        self._unframed_bytes = 0
         self.open = False
         self.unasked = 0
 
@@ -83,13 +83,14 @@ class Conversation(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take framed answers; anything else is named as what it is."""
+        self._unframed_bytes += len(data)
         for item in self._deframer.feed(data):
+            self._unframed_bytes = 0
             if isinstance(item, Frame):
                 self._take(item.payload)
             else:
                 self._answered(None, item.kept, f"the answer is not framed as MLLP wants it ({item.code})")
                 self.close()
-        self._unframed = not self._deframer.in_frame and self._deframer.buffered > 0
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the one who waits, if any."""
@@ -97,7 +98,7 @@ class Conversation(Protocol):
         why = why_lost(reason.value)
         if self._deframer.in_frame:
             why += ", in the middle of the answer"
-        elif self._unframed:
+        elif self._unframed_bytes:
             why += " after bytes that are not MLLP"
         self._answered(None, b"", why)
 

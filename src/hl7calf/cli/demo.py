@@ -138,7 +138,7 @@ def _tell(played: "list[Played]", wrong: int, as_expected: bool, stage: "Stage",
         )
     )
     settings = (
-        (shutil.which("hl7calf") and f"hl7calf log -c {stage.settings}") or f"python -m hl7calf log -c {stage.settings}"
-    )
+        shutil.which("hl7calf") and f"hl7calf log -c {stage.settings}"
+    ) or f"python -m hl7calf log -c {stage.settings}"
     say(term.fold(f"Everything is in {stage.folder}: store, log, received messages, report.xml."))
     say(f"The log: {settings}")

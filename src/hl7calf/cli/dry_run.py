@@ -25,7 +25,7 @@ class DryRun:
     mappings: Path
     mode: Mode = Mode.UPGRADE
     policy: Policy | None = None
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
     before: Recall = nothing_remembered
     _seen: dict[bytes, Remembered | None] = field(default_factory=dict, init=False)
 

@@ -34,11 +34,11 @@ def explain(
     config: Path | None,
     data_dir: Path | None,
 ) -> None:
-    """Tell for one message (MSH-10) what was decided for each order, on which evidence, under which rule,
-    mappings and policy, what was changed, and how each side acknowledged.
+    """Tell for one message (MSH-10) what was decided for each order, and how each side acknowledged.
 
-    The decision is read from the store. The evidence is found by vetting the stored bytes again, so
-    parts of the order's text are shown.
+    With the evidence, the rule, mappings and policy, and what was changed; also for messages left alone.
+    The decision is read from the store. The evidence is found by vetting the stored bytes again, so parts
+    of the order's text are shown.
     """
     from hl7calf.cli.dry_run import prepare
 

@@ -4,7 +4,6 @@ Law: the clock starts when all connections stand; every answer must be a positiv
 message outstanding on its connection, anything else ends the run as an error.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -97,7 +96,7 @@ class LoadEnd(Protocol):
 
 async def run_load(reactor: Any, port: int, connections: int, load: Load) -> Load:
     """Put a load on a port of loopback and return it with its figures."""
-    ends: Sequence[LoadEnd] = await gatherResults(
+    ends: Any = await gatherResults(
         [TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(_factory(load)) for _ in range(connections)]
     )
     started = perf_counter()

@@ -79,7 +79,7 @@ def why_lost(error: BaseException | None) -> str:
             return "the other side closed the connection"
         case net.ConnectionLost():
             return "the connection broke"
-    if type(error).__module__.startswith(("OpenSSL", "service_identity")):
+    if error is not None and type(error).__module__.startswith(("OpenSSL", "service_identity")):
         return _tls_reason(error)
     return f"{type(error).__name__}"
 
