@@ -1,6 +1,7 @@
 """Spans of a message: exact, 1-based, linear, never across a stray line."""
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -219,7 +220,7 @@ def test_printing_what_was_read_gives_the_same_bytes(
             for cut in (message.repetitions, message.components, message.subcomponents):
                 spans = cut(span)
                 assert (spans[0].start, spans[-1].end) == (span.start, span.end)
-                assert all(b.start == a.end + 1 for a, b in zip(spans, spans[1:], strict=False))
+                assert all(b.start == a.end + 1 for a, b in pairwise(spans))
 
 
 @pytest.mark.parametrize(

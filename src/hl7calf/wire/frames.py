@@ -9,8 +9,6 @@ can be filled by one peer; the 10 MiB default is 50 times the longest message of
 from dataclasses import dataclass
 from typing import NamedTuple
 
-KEPT_BYTES = 64 * 1024  # how much of an endless frame goes to quarantine
-
 
 class Blocks(NamedTuple):
     """The three block characters, each one byte."""
@@ -25,10 +23,11 @@ USUAL_BLOCKS = Blocks()
 
 @dataclass(frozen=True, slots=True)
 class FrameLimits:
-    """How much one peer may send: the longest payload, and the bytes before the first frame."""
+    """How much one peer may send: the longest payload, the bytes before a frame, and what of a fault is kept."""
 
     max_frame_bytes: int = 10 * 1024 * 1024
     max_junk_bytes: int = 1024
+    max_kept_bytes: int = 64 * 1024
 
 
 class FrameNote(NamedTuple):
@@ -54,8 +53,8 @@ class Frame:
 class FrameFault:
     """Bytes that are no frame: `F_TOO_LARGE`, `F_NO_SB`, `F_SB_IN_DATA`, `F_TORN`, `F_LEADING_JUNK`.
 
-    `kept` goes to quarantine (at most 64 kB, empty for junk), `close` ends the connection, `answer` asks for an
-    AR: then `kept` holds an MSH.
+    `kept` goes to quarantine (64 kB at most by default, empty for junk), `close` ends the connection,
+    `answer` asks for an AR: then `kept` holds an MSH.
     """
 
     code: str

@@ -58,13 +58,14 @@ def _name_of(opening: bytes, separator: bytes) -> str:
 class Message:
     """One payload and where its parts stand. Read-only; made by `read_message`."""
 
-    __slots__ = ("_scan", "_segments", "header", "payload")
+    __slots__ = ("_named", "_scan", "_segments", "header", "payload")
 
     def __init__(self, payload: bytes, header: Header, scan: bytes) -> None:
         self.payload = payload
         self.header = header
         self._scan = scan
         self._segments: tuple[Segment, ...] | None = None
+        self._named: dict[str, list[Segment]] = {}
 
     @property
     def delimiters(self) -> Delimiters:
@@ -86,19 +87,21 @@ class Message:
     def _find_segments(self) -> tuple[Segment, ...]:
         separator, position = self.header.delimiters.field, self.header.start
         body = self._scan[position:] if position else self._scan
-        counts: dict[str, int] = {}
+        named = self._named
         found: list[Segment] = []
         for line, ended in zip(body.splitlines(), body.splitlines(keepends=True), strict=True):
             if line:
                 name = _name_of(line[:4], separator)
-                counts[name] = occurrence = counts.get(name, 0) + 1
-                found.append(Segment(name, position, position + len(line), len(found), occurrence))
+                alike = named.setdefault(name, [])
+                segment = Segment(name, position, position + len(line), len(found), len(alike) + 1)
+                alike.append(segment)
+                found.append(segment)
             position += len(ended)
         return tuple(found)
 
     def segments_named(self, name: str) -> tuple[Segment, ...]:
         """Return the segments of one name in wire order; "" gives the stray lines."""
-        return tuple(segment for segment in self.segments if segment.name == name)
+        return tuple(self.segments and self._named.get(name, ()))
 
     def bytes(self, span: Span | Segment) -> builtins.bytes:
         """Return the bytes of a span or segment, escapes as they stand."""
@@ -202,7 +205,7 @@ class Message:
         if match is None:
             raise ValueError(f"not a path: {path!r}")
         name, occurrence, number, repetition, parts = match.groups()
-        segments = self.segments_named(name)
+        segments = (self.segments and self._named.get(name)) or ()
         if not 0 < int(occurrence or 1) <= len(segments):
             return None
         segment = segments[int(occurrence or 1) - 1]

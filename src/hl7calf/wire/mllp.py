@@ -9,7 +9,6 @@ Source: HL7 Transport Specification MLLP Release 1, §2 (blocks). Attribution of
 """
 
 from hl7calf.wire.frames import (
-    KEPT_BYTES,
     USUAL_BLOCKS,
     Blocks,
     Frame,
@@ -92,7 +91,7 @@ class Deframer:
 
     def eof(self) -> list[FrameFault]:
         """Take the end of the stream: an unfinished frame is torn, kept and not acknowledged (F18)."""
-        payload = bytes(self._buffer[self._begin :][:KEPT_BYTES]) if self._begin >= 0 else b""
+        payload = bytes(self._buffer[self._begin :][: self._limits.max_kept_bytes]) if self._begin >= 0 else b""
         no_start = self._no_start
         self._close()
         if not payload.strip(FILLER):
@@ -157,7 +156,7 @@ class Deframer:
         if self._starts_within(stream, min(known, limit - 3) if known > limit else known, found):
             return True
         if known > limit:
-            kept = bytes(stream[self._begin : min(limit, self._begin + KEPT_BYTES)])
+            kept = bytes(stream[self._begin : min(limit, self._begin + self._limits.max_kept_bytes)])
             return self._fail("F_TOO_LARGE", "the frame is longer than the limit", found, kept)
         if end < 0 or end + 1 == len(stream):
             self._end_from = known
@@ -178,7 +177,7 @@ class Deframer:
         while (start := stream.find(self._start, self._start_from, end)) >= 0:
             opening = stream[start : start + 4]
             if opening == self._start_msh:
-                kept = bytes(stream[self._begin : min(start, self._begin + KEPT_BYTES)])
+                kept = bytes(stream[self._begin : min(start, self._begin + self._limits.max_kept_bytes)])
                 if kept.strip(FILLER):
                     code = "F_NO_SB" if self._no_start else "F_SB_IN_DATA"
                     why = "another message starts before this one ended"
@@ -209,7 +208,7 @@ class Deframer:
         odd = [code for code, _ in notes if code not in _COUNTED_ONLY]
         if (no_start and not self._lenient_start) or (self._strict and odd):
             why = "the message has no start block" if no_start else "the frame is not as MLLP wants it"
-            kept = payload[:KEPT_BYTES]
+            kept = payload[: self._limits.max_kept_bytes]
             found.append(FrameFault("F_NO_SB" if no_start else odd[0], why, kept, False, _holds_msh(kept)))
         else:
             found.append(Frame(payload, notes))
