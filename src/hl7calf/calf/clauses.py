@@ -29,6 +29,8 @@ STATUS_OF = {
     "past": "past",
 }
 CONNECTORS = frozenset({"or", "nor", "and", "&", "/", "+", ",", "and/or", "plus"})
+GOES_ON = frozenset("from in on at by last and w with but now surgically after during via yrs years".split())
+"""Words after `removed`, `suspected` and their like that show the finding stood before them."""
 VERBS = frozenset(
     "seen noted present on with has had in showing shows showed visible visualized identified found evident "
     "appreciated incidental w per by from".split()
@@ -90,12 +92,17 @@ def read_statuses(
 ) -> list[Found]:
     """Give mentions of another lexicon (the gates') their status, as `read_passage` does for findings.
 
-    A cue that is part of the mention itself (`known dvt`, `no pulses`) does not govern it.
+    A cue that is part of the mention itself (`known dvt`, `no pulses`) does not govern it; one that reaches into
+    it (`no known` before `known dvt`) does.
     """
     if not mentions:
         return []
-    own = {t for m in mentions for t in range(m.first, m.last)}
-    cues = tuple(c for c in _cues(passage, tables, without) if not own.intersection(range(c.first, c.last)))
+    starts = {t: m.first for m in mentions for t in range(m.first, m.last)}
+    cues = tuple(
+        replace(c, last=starts[c.last - 1]) if c.last - 1 in starts and c.first < starts[c.last - 1] else c
+        for c in _cues(passage, tables, without)
+        if c.first not in starts
+    )
     sentences = _sentences(passage, {t for c in cues for t in range(c.first, c.last)})
     sections = _sections(passage, tables, sentences, without)
     found = [Found(m, passage, sentence=sentences[m.first], section=sections.get(m.first, "")) for m in mentions]
@@ -123,7 +130,9 @@ def _by_direction(mention: Mention, passage: Passage, tables: Tables) -> Mention
         backward = before is not None and before.is_word and tokens[mention.first].tight
         backward = backward or after is None or after.norm in ".;\n,)"
     else:
-        backward = before is not None and (after is None or (not after.is_word and after.norm not in "-:(?"))
+        backward = before is not None and (
+            after is None or (not after.is_word and after.norm not in "-:(?") or after.norm in GOES_ON or after.norm[:1].isdigit()
+        )
     wanted = "after" if backward else "before"
     phrase = mention.phrase if mention.phrase.direction == wanted else twin[wanted]
     return replace(mention, phrase=phrase)
@@ -168,10 +177,10 @@ class _Scope:
     def apply(self) -> list[Found]:
         """Return the findings with their status set."""
         for cue in self.cues:
-            if cue.concept in STATUS_OF and cue.phrase.direction == "before":
+            if cue.concept in STATUS_OF and cue.phrase.direction in ("before", "both"):
                 self._forward(cue)
         for cue in self.cues:
-            if cue.concept in STATUS_OF and cue.phrase.direction == "after":
+            if cue.concept in STATUS_OF and cue.phrase.direction in ("after", "both"):
                 self._backward(cue)
         return [self._in_section(f) for f in self.found]
 
@@ -208,7 +217,7 @@ class _Scope:
                     break
                 continue
             start = previous.mention.last if previous else cue.last
-            if self._contrast_between(cue.last, first):
+            if self._contrast_between(cue.last, first, reach == "sentence"):
                 break
             if reach != "sentence":
                 if previous is not None and reach == "next":
@@ -218,8 +227,8 @@ class _Scope:
             self._mark(index, cue)
             previous = found
 
-    def _contrast_between(self, first: int, last: int) -> bool:
-        return any(first <= c.first < last for c in self.contrasts)
+    def _contrast_between(self, first: int, last: int, is_wide: bool = False) -> bool:
+        return any(first <= c.first < last and (c.phrase.reach == "sentence" or not is_wide) for c in self.contrasts)
 
     def _reaches(self, start: int, found: Found, is_later: bool, reach: str) -> bool:
         gap = [self.tokens[i].norm for i in range(start, found.mention.first)]

@@ -48,6 +48,8 @@ REASONS = {
 }
 INFORMATIVE = frozenset({"X6", "X7", "X18", "X27", "X29"})
 """Gates that are told but do not send the order to a person."""
+LOCAL = frozenset({"X12", "X16", "X25"})
+OF_THE_LEG = frozenset({"calf", "leg", "tibfib", "shin", "knee", "thigh", "ankle", "popliteal", "foot", "heel"})
 KIND_GATES = {
     "guided": "X19", "mapping": "X11", "graft": "X12", "post ablation": "X12", "insufficiency": "X10", "mixed": "X9",
     "arterial": "X9", "nonvascular": "X8", "other region": "X8", "unknown": "X8",
@@ -70,13 +72,22 @@ def gate(code: str, why: str = "") -> Gate:
 def phrase_gates(passages: Sequence[Passage], tables: Tables, without: str | None = None) -> list[Raised]:
     """Return the gates that phrases raise: affirmed or in question, of this patient."""
     raised: list[Raised] = []
-    for passage in passages:
+    for passage in (p for p in passages if p.kind != "diagnosis"):
         where = "name" if passage.kind == "name" else "text"
         mentions = [m for m in tables.gates.find(passage.tokens, where, without) if m.concept != "none"]
         for found in read_statuses(passage, mentions, tables, without):
-            if found.status in ("affirmed", "uncertain") and found.section not in ("allergies", "medications"):
+            counts = found.status in ("affirmed", "uncertain") and found.section not in ("allergies", "medications")
+            if counts and not (found.mention.concept in LOCAL and _is_elsewhere(found, tables)):
                 raised.append(Raised(found.mention.concept, found))
     return raised
+
+
+def _is_elsewhere(found: Found, tables: Tables) -> bool:
+    """Tell whether the next site within five tokens is not the leg's: `skin graft to arm`, `cast on wrist`."""
+    tokens = found.passage.tokens
+    low, high = max(0, found.mention.first - 3), min(len(tokens), found.mention.last + 5)
+    sites = [m for m in tables.sites.find(tokens, "text") if m.concept != "none" and low <= m.first < high]
+    return bool(sites) and all(m.concept not in OF_THE_LEG for m in sites)
 
 
 def study_gates(study: Study, has_venous_question: bool) -> list[Gate]:
@@ -107,6 +118,8 @@ def _age_in(passage: Passage) -> int | None:
     """Return the patient's age in years from `12 yo`, `12-year-old`, or a leading `12M`; months count as 0."""
     tokens = [t.norm for t in passage.tokens]
     for index, norm in enumerate(tokens):
+        if norm in ("age", "aged") and tokens[index + 1 : index + 2] and tokens[index + 1].isdigit():
+            return int(tokens[index + 1])
         digits = norm.rstrip("abcdefghijklmnopqrstuvwxyz")
         rest = norm[len(digits) :]
         if not digits.isdigit() or len(digits) > 3:

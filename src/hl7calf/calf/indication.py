@@ -10,7 +10,7 @@ Source: guideline text [Guideline]; SRU consensus [Needleman2018]; gates [CLINIC
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hl7calf.calf.clauses import Read, read_passage
+from hl7calf.calf.clauses import Read, read_passage, read_statuses
 from hl7calf.calf.durations import read_duration
 from hl7calf.calf.evidence import Coded, read_codes, show_evidence
 from hl7calf.calf.facts import read_characteristics, read_imaging, read_risks, read_symptoms
@@ -22,7 +22,7 @@ from hl7calf.calf.rule import Options
 from hl7calf.calf.sides import Laterality, read_laterality
 from hl7calf.calf.sites import Attached, Attachment
 from hl7calf.calf.status import Calcification, decide_calcification
-from hl7calf.calf.study import Study, Triplet, read_study
+from hl7calf.calf.study import Study, Triplet, is_earlier_study, read_study
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.verdict import Action, Evidence, Facts, Gate
 
@@ -80,23 +80,31 @@ def read_indication(
     calcification = decide_calcification(attached, coded, calf, study)
     laterality = read_laterality(study, reads, attached, coded.sides, tables)
     raised = phrase_gates(order.passages, tables, without)
-    extents = _extents(study, order.passages, tables, without)
+    extents, earlier = _extents(study, order.passages, tables, without)
     facts = _facts(order, study, reads, coded, calcification, calf, laterality, "limited" in extents, tables)
     gates = _gates(order, study, reads, raised, coded, laterality, calcification, extents, options or Options())
-    action, kept = _decide(order, study, facts, calcification, gates, extents)
+    if "complete" in earlier and not any(g.code == "X14" for g in gates):
+        gates.append(gate("X14"))
+    action, kept = _decide(order, study, facts, calcification, gates, extents, any(r.code == "X9" for r in raised))
     return Indication(
         action, kept, facts, study, show_evidence(reads, attached, study, raised, order.passages, tables),
         name_pitfalls(study, facts, reads, extents),
     )  # fmt: skip
 
 
-def _extents(study: Study, passages: Sequence[Passage], tables: Tables, without: str | None) -> frozenset[str]:
-    """Return what codes, names and text say of the extent: limited, complete, both or nothing."""
+def _extents(
+    study: Study, passages: Sequence[Passage], tables: Tables, without: str | None
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the extents that codes, names and text ask for, and those of examinations already made."""
     said = {"limited", "complete"} if study.extent == "both" else {study.extent}
+    earlier: set[str] = set()
     for passage in passages:
         if passage.kind == "text":
-            said |= {m.concept for m in tables.extent.find(passage.tokens, "text", without)}
-    return frozenset(said & {"limited", "complete"})
+            mentions = [m for m in tables.extent.find(passage.tokens, "text", without) if m.concept != "none"]
+            for found in read_statuses(passage, mentions, tables, without):
+                if found.status in ("affirmed", "uncertain"):
+                    (earlier if is_earlier_study(found) else said).add(found.mention.concept)
+    return frozenset(said & {"limited", "complete"}), frozenset(earlier)
 
 
 def _facts(
@@ -150,7 +158,7 @@ def _gates(
 
 def _decide(
     order: OrderText, study: Study, facts: Facts, calcification: Calcification, gates: Sequence[Gate],
-    extents: frozenset[str],
+    extents: frozenset[str], order_is_arterial: bool,
 ) -> tuple[Action, tuple[Gate, ...]]:  # fmt: skip
     if not study.is_ultrasound:
         return Action.PASS, (gate("X1"),)
@@ -158,6 +166,8 @@ def _decide(
         return Action.PASS, (gate("X2"),)
     if is_foreign(order.passages) and not facts.target:
         return Action.PASS, (gate("X28"),)
+    if study.kind == "arterial" and (calcification.is_arterial or order_is_arterial):
+        return Action.PASS, (gate("X9", "arterial disease"),)
     if not facts.target:
         return _not_a_target(study, facts, calcification, gates)
     if study.region == "arm":
@@ -165,8 +175,6 @@ def _decide(
     if is_foreign(order.passages):
         return Action.PASS, (gate("X28"),)
     codes = {g.code for g in gates}
-    if study.kind == "arterial" and calcification.is_arterial:
-        return Action.PASS, (gate("X9"),)
     stopping = tuple(g for g in gates if g.code not in INFORMATIVE)
     if stopping:
         return Action.REVIEW, stopping

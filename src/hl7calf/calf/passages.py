@@ -92,6 +92,23 @@ class Reader:
             offsets.extend(list(text.offsets)[: len(text.value)])
         return Text("".join(value), [*offsets, spans[-1].end if spans else 0])
 
+    def mended(self, spans: Sequence[Span]) -> Text:
+        """Join answers cut over several rows: without a space where a cut word becomes a known one."""
+        value, offsets = "", [0]
+        for span in (s for s in spans if s.start < s.end):
+            text = read_text(self.message, span)
+            seam = " " if value and not value[-1].isspace() and not self._completes(value, text.value) else ""
+            offsets = offsets[:-1] + [text.offsets[0]] * len(seam) + list(text.offsets)
+            value += seam + text.value
+        return Text(value, offsets)
+
+    def _completes(self, before: str, after: str) -> bool:
+        if not (before[-1].isalnum() and after[:1].isalnum()):
+            return False
+        head, tail = tokenize(before)[-1].norm, tokenize(after)[0].norm
+        whole = self.tables.respelled.get(head + tail, head + tail)
+        return whole in self.tables.words
+
     def notes(self, segments: Sequence[Segment], prefix: str) -> Iterator[Passage]:
         """Yield NTE-3 of each note."""
         for segment in segments:
@@ -168,7 +185,7 @@ def _answer(reader: Reader, question: Span | None, spans: Sequence[Span], path: 
         ):
             return
         asked = read_text(message, chosen[0])
-    answer = reader.joined(spans)
+    answer = reader.mended(spans)
     if not answer.value.strip():
         return
     if asked is None or not asked.value.strip():
@@ -178,10 +195,11 @@ def _answer(reader: Reader, question: Span | None, spans: Sequence[Span], path: 
     if kind == "name":
         yield from reader.passage(path, kind, answer)
         return
-    value = asked.value + " : " + answer.value
-    offsets = [*list(asked.offsets)[: len(asked.value)], *[answer.offsets[0]] * 3, *list(answer.offsets)]
+    stem = asked.value.rstrip("?: ")
+    value = stem + " : " + answer.value
+    offsets = [*list(asked.offsets)[: len(stem)], *[answer.offsets[0]] * 3, *list(answer.offsets)]
     tokens = tuple(tokenize(value, tables.respelled))
-    questions = sum(1 for t in tokens if t.start < len(asked.value) + 2)
+    questions = sum(1 for t in tokens if t.start < len(stem) + 2)
     yield Passage(path, kind, value, offsets, tokens, questions)
 
 

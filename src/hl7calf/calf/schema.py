@@ -59,7 +59,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "negated", "answered no", "affirmed", "no cue", "question", "removed", "other person", "hypothetical",
             "past", "contrast",
         ],
-        direction=["before", "after"],
+        direction=["before", "after", "both"],
         reach=["next", "list", "wide", "sentence", "none"],
     ),
     "sections.csv": _schema(

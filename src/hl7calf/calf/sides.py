@@ -77,6 +77,8 @@ def _sided(read: Read, tables: Tables) -> list[_Sided]:
     for mention in tables.sides.find(tokens, "text"):
         if mention.concept == "none" or (mention.first in cues and tokens[mention.first].norm in LETTERS):
             continue
+        if any(f.mention.first == mention.last and f.mention.concept == "recent_surgery" for f in read.findings):
+            continue  # `left THR`: the operation's side
         site = _site_beside(read, mention)
         if mention.last - mention.first == 1 and tokens[mention.first].norm in LETTERS:
             if not _letter_counts(read, mention, site):

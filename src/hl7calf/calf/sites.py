@@ -16,7 +16,7 @@ from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.tables import Tables
 
 PREPOSITIONS = frozenset("in of at within inside along near overlying over involving on around about to into throughout".split())
-LINKS = frozenset({"and", "&", "/", ",", "or", "+", "to", "plus"})
+LINKS = frozenset({"and", "&", "/", "or", "+", "to", "plus"})
 CLAIMANTS = frozenset({"symptoms", "findings", "risk_factors"})
 VAGUE = frozenset({"leg", "tibfib"})
 

@@ -9,6 +9,7 @@ Source: protocol names and their meaning [CLINICAL 1.2]; CPT 93970 and 93971 [CP
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hl7calf.calf.clauses import Found
 from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.passages import Passage
 from hl7calf.calf.tables import StudyCode, Tables
@@ -98,7 +99,7 @@ def read_study(
     sides |= {c.side for c in codes if c.side and not sides}
     sides |= {s for s in (_mapped_side(triplets, tables),) if s and not sides}
     sides |= {body_side} if body_side else set()
-    is_ultrasound = _is_ultrasound(words, codes)
+    is_ultrasound = _is_ultrasound(words, codes, bool(extents))
     return Study(
         is_ultrasound=is_ultrasound,
         kind=_kind(kinds, is_ultrasound),
@@ -116,16 +117,21 @@ def _mapped_side(triplets: Sequence[Triplet], tables: Tables) -> str | None:
     """Return the side the study map knows a local code by, where it knows exactly one."""
     for triplet in triplets:
         code, system = triplet.code.upper(), tables.system_of(triplet.system)
+        if (system, code) in tables.study_codes:
+            continue  # a standard code says itself whether it has a side
         known = [side for side in "LRB" if (code, system, side) in tables.study_map]
         if len(known) == 1:
             return known[0]
     return None
 
 
-def _is_ultrasound(words: set[str], codes: Sequence[StudyCode]) -> bool:
+def _is_ultrasound(words: set[str], codes: Sequence[StudyCode], limits: bool) -> bool:
+    """A venous study of the leg, or one with an extent, is a duplex: feeds often leave the word out."""
     if any(c.kind == "not ultrasound" for c in codes) or "not ultrasound" in words:
         return False
-    return bool(words & {"ultrasound", "venous ultrasound", "point of care"}) or bool(codes)
+    if words & {"ultrasound", "venous ultrasound", "point of care"} or codes:
+        return True
+    return bool(words & {"venous", "insufficiency"}) and (limits or "lower extremity" in words or "insufficiency" in words)
 
 
 def _kind(kinds: set[str], is_ultrasound: bool) -> str:
@@ -157,3 +163,23 @@ def _region(kinds: set[str]) -> str:
     if "lower extremity" in kinds or kinds & {"venous", "venous ultrasound", "vessel ultrasound"}:
         return "other" if "other region" in kinds and "lower extremity" not in kinds else "leg"
     return "other" if "other region" in kinds else ""
+
+
+EARLIER_AFTER = frozenset(
+    "was were showed shows nondiagnostic inconclusive negative neg done yesterday ago last outside osh performed "
+    "unremarkable normal equivocal reported earlier".split()
+)
+EARLIER_BEFORE = frozenset("prior previous prev had recent recently outside last earlier after post initial old first".split())
+
+
+def is_earlier_study(found: Found) -> bool:
+    """Tell whether words such as `limited study` speak of an examination already made."""
+    tokens = found.passage.tokens
+    first, last = found.mention.first, found.mention.last
+    before = {t.norm for t in tokens[max(0, first - 3) : first]}
+    after: set[str] = set()
+    for token in tokens[last : last + 7]:
+        if token.norm in (".", ";", ",", "\n", "-"):
+            break
+        after.add(token.norm)
+    return bool(before & EARLIER_BEFORE or after & EARLIER_AFTER)

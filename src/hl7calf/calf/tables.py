@@ -80,6 +80,7 @@ class Tables:
     note: NoteTemplate
     digest: str
     cue_twins: Mapping[tuple[str, ...], Mapping[str, Phrase]] = field(repr=False, compare=False, default_factory=dict)
+    words: frozenset[str] = field(repr=False, compare=False, default_factory=frozenset)
     rows: Mapping[str, tuple[Row, ...]] = field(repr=False, compare=False, default_factory=dict)
 
     def system_of(self, written: str) -> str:
@@ -161,6 +162,9 @@ def _build(rows: Mapping[str, tuple[Row, ...]], note: NoteTemplate, digest: str)
         note=note,
         digest=digest,
         cue_twins=_twins(phrases_of(rows["cues.csv"], "cue")),
+        words=frozenset(
+            w for name, schema in SCHEMAS.items() if schema.phrases for r in rows[name] for w in words_of(r[schema.columns[0]])
+        ),
         rows=rows,
     )
 
