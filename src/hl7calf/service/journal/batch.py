@@ -82,16 +82,17 @@ class Batch:
     def _commit(self, jobs: Sequence[Job]) -> list[Answer]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            self._failpoint("begun")
+            self._failpoint("begin")
             ledger = Ledger(self._connection, self._node, self._hmac_key)
             answers = _do(ledger, jobs)
+            self._failpoint("insert")
             ledger.close()
-            self._failpoint("written")
+            self._failpoint("commit entered")
             self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
-        self._failpoint("committed")
+        self._failpoint("commit returned")
         return answers
 
     def _roll_back(self) -> None:

@@ -320,9 +320,13 @@ SELECT (SELECT min(day) FROM message), (SELECT max(day) FROM message);
 -- Messages with this control ID on one of these days.
 SELECT id FROM message WHERE control_id = ? AND day IN (?*);
 
--- name: numbers_by_state
--- Messages that need a person, in order.
-SELECT id FROM message WHERE state = ? AND id > ? AND (? = '' OR route = ?) ORDER BY id LIMIT ?;
+-- name: numbers_parked
+-- Messages of a route that a person must look at, in order.
+SELECT id FROM message WHERE state = 'parked' AND route = ? AND id > ? ORDER BY id LIMIT ?;
+
+-- name: numbers_quarantined
+-- Messages of a route that could not be read, in order.
+SELECT id FROM message WHERE state = 'quarantined' AND route = ? AND id > ? ORDER BY id LIMIT ?;
 
 -- name: numbers_queued
 -- Messages of a route that are to be forwarded, in order.

@@ -5,12 +5,17 @@ import json
 import math
 from collections.abc import Iterable
 
-from hl7calf.service.journal import reading_log
+from hl7calf.service.journal import reading_books, reading_log
 from hl7calf.service.journal.holds import HELD
 from hl7calf.service.journal.jobs import Envelope, State
 from hl7calf.service.journal.query import Query, Row, microseconds, seconds
 from hl7calf.service.journal.views import Attempt, Message, MessageLine
 
+_INDEXED = {
+    State.QUEUED: "numbers_queued",
+    State.PARKED: "numbers_parked",
+    State.QUARANTINED: "numbers_quarantined",
+}
 _ALL = 1_000_000  # more messages with one control ID than that cannot be paged through
 
 
@@ -52,15 +57,13 @@ def messages(
     query: Query, state: State | None, route: str | None, after: int, limit: int, since: float | None
 ) -> list[MessageLine]:
     """Return messages in order of arrival, from the index that fits the question."""
-    wanted = state.value if state else ""
-    where = route or ""
-    if state in (State.PARKED, State.QUARANTINED):
-        found = query.rows("numbers_by_state", wanted, after, where, where, limit)
-    elif state is State.QUEUED and route:
-        found = query.rows("numbers_queued", route, after, limit)
-    else:
-        start = -(2**62) if since is None else microseconds(since)
-        found = query.rows("numbers", after, wanted, wanted, where, where, start, limit)
+    if state in _INDEXED and since is None:
+        routes = [route] if route else sorted(reading_books.by_route(query))
+        found = [row for one in routes for row in query.rows(_INDEXED[state], one, after, limit)]
+        return _lines(query, sorted(row[0] for row in found)[:limit])
+    wanted, where = state or "", route or ""
+    start = -(2**62) if since is None else microseconds(since)
+    found = query.rows("numbers", after, wanted, wanted, where, where, start, limit)
     return _lines(query, [row[0] for row in found])
 
 

@@ -51,6 +51,7 @@ class Store:
         at: float | None = None,
         failpoint: Failpoint = nowhere,
         check_budget_s: float = 3.0,
+        vfs: str | None = None,
     ) -> Self:
         """Open the journal in `data_dir`, making it if there is none, and become its owner.
 
@@ -60,6 +61,7 @@ class Store:
             hmac_key: the site's key for the chain of the log, if it has one.
             at: the time now, for the log.
             failpoint: called at each named step, for tests.
+            vfs: the apsw VFS to write through, so that tests can have a disk that fails.
             check_budget_s: how long the check after an unclean stop may take; `backup.check` does the whole.
 
         Raises:
@@ -69,7 +71,7 @@ class Store:
         prepare_folder(data_dir)
         lock = take_lock(data_dir)
         try:
-            connection = _connect(data_dir, synchronous)
+            connection = _connect(data_dir, synchronous, vfs)
             schema.migrate(connection, failpoint)
             batch = Batch(connection, node, hmac_key, failpoint)
             unclean = _start(connection, batch, node, time.time() if at is None else at, check_budget_s)
@@ -118,11 +120,11 @@ class Store:
             self.close()
 
 
-def _connect(data_dir: Path, synchronous: str) -> apsw.Connection:
+def _connect(data_dir: Path, synchronous: str, vfs: str | None) -> apsw.Connection:
     """Open the database for writing, with the settings that the promises rest on."""
     if synchronous not in ("FULL", "NORMAL", "EXTRA"):
         raise ValueError(f"synchronous is FULL, not {synchronous}")
-    connection = apsw.Connection(str(data_dir / DATABASE), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = apsw.Connection(str(data_dir / DATABASE), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     configured(connection, busy_timeout_s=5.0, cache_kib=_CACHE_KIB)
     schema.version_of(connection)  # a file of another program or of a newer version is not touched
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table

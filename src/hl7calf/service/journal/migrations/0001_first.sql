@@ -40,7 +40,8 @@ CREATE TABLE message (
     entry                 INTEGER               -- the log entry about it
 ) STRICT;
 CREATE INDEX message_control_id ON message (day, control_id);
-CREATE INDEX message_unsettled ON message (state, id) WHERE state IN ('parked', 'quarantined');
+CREATE INDEX message_parked ON message (route, id) WHERE state = 'parked';
+CREATE INDEX message_quarantined ON message (route, id) WHERE state = 'quarantined';
 CREATE INDEX message_finished ON message (finished_at, id) WHERE finished_at IS NOT NULL;
 
 -- The bytes, with their checksums. `outbound` is null when the same bytes go out.
@@ -168,4 +169,4 @@ CREATE TABLE request (
     ok         INTEGER NOT NULL DEFAULT 0,
     message    TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX request_waiting ON request (id) WHERE done_at IS NULL;
+CREATE INDEX request_done ON request (done_at);
