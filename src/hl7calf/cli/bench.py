@@ -61,9 +61,11 @@ def _start(stage: "Stage", connections: int) -> None:
     text = stage.settings.read_text(encoding="utf-8")
     wider = f"connections_per_listener = {connections + 10}\nconnections_per_address = {connections + 10}\n"
     stage.settings.write_text(text.replace("ack_timeout_s =", wider + "ack_timeout_s ="), encoding="utf-8")
-    stage.start_module("echo", "hl7calf.cli.bare_echo", str(stage.echo), port=stage.echo)
-    stage.start_module("destination", "hl7calf.cli.bare_echo", str(stage.forward), port=stage.forward)
-    stage.start("serve", "serve", "-c", str(stage.settings), port=stage.listen)
+    stage.start("echo", [str(stage.echo)], "hl7calf.cli.bare_echo")
+    stage.start("destination", [str(stage.forward)], "hl7calf.cli.bare_echo")
+    stage.start("serve", ["serve", "-c", str(stage.settings)])
+    for name, port in (("echo", stage.echo), ("destination", stage.forward), ("serve", stage.listen)):
+        stage.wait_for(name, port)
 
 
 async def _run(reactor: Any, stage: "Stage", messages: int, connections: int) -> list[Figure]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hl7calf.cli.stage import Stage
 
 REPLAY_TIMEOUT_S = 60.0
+ARRIVAL_TIMEOUT_S = "3"  # after the last arrival; on loopback a message takes milliseconds
 
 
 @click.command(short_help="Show the whole job on this machine.")
@@ -50,8 +51,9 @@ def demo(folder: Path | None, samples: Path | None, quiet: bool) -> int:
     shown_whole = False
     for one in played:
         if one.verdict.changed and not quiet:
-            say(_change(one, term, whole=not shown_whole))
-            shown_whole = True
+            whole = not shown_whole and one.folder in ("upgraded", "")
+            say(_change(one, term, whole))
+            shown_whole = shown_whole or whole
     wrong = [one for one in played if one.fault is not None]
     for one in wrong:
         say(term.paint(f"wrong  {clean(str(one.source.below))}", fg="red") + f"\n       {clean(one.fault or '')}")
@@ -77,27 +79,14 @@ def _play(stage: "Stage", samples: Path) -> int:
     Raises:
         Stopped: a process did not start or end as it should.
     """
-    stage.start(
-        "receive",
-        "receive",
-        "--listen",
-        f"127.0.0.1:{stage.forward}",
-        "--store",
-        str(stage.received),
-        port=stage.forward,
-    )
-    stage.start("serve", "serve", "-c", str(stage.settings), port=stage.listen)
-    stage.start(
-        "replay",
-        "replay",
-        str(samples),
-        "--to",
-        f"127.0.0.1:{stage.listen}",
-        "--expect",
-        str(stage.received),
-        "--junit",
-        str(stage.folder / "report.xml"),
-    )
+    receiver, service = f"127.0.0.1:{stage.forward}", f"127.0.0.1:{stage.listen}"
+    received, report = str(stage.received), str(stage.folder / "report.xml")
+    stage.start("receive", ["receive", "--listen", receiver, "--store", received])
+    stage.start("serve", ["serve", "-c", str(stage.settings)])
+    stage.wait_for("receive", stage.forward)
+    stage.wait_for("serve", stage.listen)
+    expecting = ["--expect", received, "--expect-timeout", ARRIVAL_TIMEOUT_S, "--junit", report]
+    stage.start("replay", ["replay", str(samples), "--to", service, *expecting])
     replayed = stage.finish("replay", REPLAY_TIMEOUT_S)
     ended = stage.stop("serve")
     if ended != 0:

@@ -20,6 +20,8 @@ from hl7calf.errors import WireError
 from hl7calf.wire.files import split_messages
 from hl7calf.wire.header import read_header
 
+SHOWN_LINES = 8  # enough to see what is wrong; the files themselves tell the rest
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -91,7 +93,8 @@ def differing(expected: bytes, got: bytes) -> str:
         return data.decode("utf-8", "replace").replace("\r\n", "\r").replace("\n", "\r").split("\r")
 
     found = [line for line in ndiff(lines(expected), lines(got)) if line[:1] in "-+"]
-    return "\n".join(found) or "the same segments with other segment ends"
+    more = [f"... and {len(found) - SHOWN_LINES} lines more"] if len(found) > SHOWN_LINES else []
+    return "\n".join(found[:SHOWN_LINES] + more) or "the same segments with other segment ends"
 
 
 def control_id(payload: bytes) -> bytes:

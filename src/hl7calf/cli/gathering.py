@@ -74,9 +74,13 @@ async def gather(reactor: Any, expect: str) -> Gathered:
 
 
 async def settled(reactor: Any, gathered: Gathered, wanted: int, timeout_s: float) -> list[bytes]:
-    """Wait until as many payloads arrived as wanted and a quiet moment passed, or until the time is up."""
-    until = reactor.seconds() + timeout_s
-    while len(gathered.payloads()) < wanted and reactor.seconds() < until:
+    """Wait until as many payloads arrived as wanted and a quiet moment passed, or until none came for too long."""
+    count, until = -1, 0.0
+    while (arrived := len(gathered.payloads())) < wanted:
+        if arrived > count:
+            count, until = arrived, reactor.seconds() + timeout_s
+        elif reactor.seconds() >= until:
+            break
         await deferLater(reactor, LOOK_EVERY_S)
     await deferLater(reactor, QUIET_S)
     return gathered.payloads()

@@ -54,7 +54,7 @@ PROGRESS_FROM = 20  # messages; fewer are done before a bar could be read
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="Wait this long for the last message to arrive.",
+    help="Wait this long for one more message to arrive.",
 )
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each message.")

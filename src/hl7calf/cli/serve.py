@@ -1,12 +1,10 @@
 """`hl7calf serve`: runs the service in the foreground."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from hl7calf.cli.failures import Stopped
-from hl7calf.cli.store import read_settings
+from hl7calf.cli.store import find_config
 
 
 @click.command(short_help="Run the service in the foreground.")
@@ -21,7 +19,9 @@ def serve(config: Path | None) -> int:
     """Run the service in the foreground, as systemd wants it.
 
     SIGTERM or Ctrl-C finishes what is in flight and exits 0; SIGHUP reloads mappings, mode and policy, and
-    a broken reload keeps the old ones and says so. Log lines go to stderr.
+    a broken reload keeps the old ones and says so. Log lines go to stderr. Exit code 75 when the disk failed.
     """
-    settings = read_settings(config)
-    raise NotImplementedError(settings, sys, Stopped)
+    path = find_config(config)
+    from hl7calf.app import serve as run_service
+
+    return run_service(path)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -54,22 +55,29 @@ class Stage:
         for name in reversed(self._children):
             self.stop(name)
 
-    def start(self, name: str, *args: str, port: int | None = None) -> None:
-        """Start `hl7calf ARGS` and, where a port is given, wait until it listens there.
-
-        Raises:
-            Stopped: it ended or did not listen in time; with what it said.
-        """
-        self.start_module(name, "hl7calf", *args, port=port)
-
-    def start_module(self, name: str, module: str, *args: str, port: int | None = None) -> None:
-        """Start `python -m MODULE ARGS`; as `start`."""
+    def start(self, name: str, args: Sequence[str], module: str = "hl7calf") -> None:
+        """Start `python -m MODULE ARGS`, by default a command of hl7calf."""
         with self.output(name).open("wb") as out, self.errors(name).open("wb") as err:
             self._children[name] = subprocess.Popen(
                 [sys.executable, "-m", module, *args], stdin=subprocess.DEVNULL, stdout=out, stderr=err
             )
-        if port is not None:
-            self._wait_for(name, port)
+
+    def wait_for(self, name: str, port: int) -> None:
+        """Wait until a process listens at a port.
+
+        Raises:
+            Stopped: it ended or did not listen in time; with what it said.
+        """
+        until = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < until:
+            if self._children[name].poll() is not None:
+                raise Stopped(f"`{name}` ended with {self._children[name].returncode} at once.{self.said(name)}")
+            try:
+                socket.create_connection(("127.0.0.1", port), 0.2).close()
+                return
+            except OSError:
+                time.sleep(0.03)
+        raise Stopped(f"`{name}` did not listen within {START_TIMEOUT_S:g} s.{self.said(name)}")
 
     def finish(self, name: str, timeout_s: float) -> int:
         """Wait until a process has ended and return its exit code.
@@ -113,15 +121,3 @@ class Stage:
     def errors(self, name: str) -> Path:
         """Return the file of a process's stderr."""
         return self.folder / f"{name}.err"
-
-    def _wait_for(self, name: str, port: int) -> None:
-        until = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < until:
-            if self._children[name].poll() is not None:
-                raise Stopped(f"`{name}` ended with {self._children[name].returncode} at once.{self.said(name)}")
-            try:
-                socket.create_connection(("127.0.0.1", port), 0.2).close()
-                return
-            except OSError:
-                time.sleep(0.03)
-        raise Stopped(f"`{name}` did not listen within {START_TIMEOUT_S:g} s.{self.said(name)}")

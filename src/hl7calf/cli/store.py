@@ -40,6 +40,17 @@ def store_options(command: F) -> F:
     )(command)
 
 
+def find_config(config: Path | None) -> Path:
+    """Return the settings file named, or ./hl7calf.toml.
+
+    Raises:
+        Unusable: none was named and there is none here.
+    """
+    if config is None and not DEFAULT_CONFIG.exists():
+        raise Unusable("Which settings? Give -c hl7calf.toml; `hl7calf init DIR` writes one.")
+    return config or DEFAULT_CONFIG
+
+
 def read_settings(config: Path | None) -> "Settings":
     """Read the settings file named, or ./hl7calf.toml.
 
@@ -48,9 +59,7 @@ def read_settings(config: Path | None) -> "Settings":
     """
     from hl7calf.config import load_settings
 
-    if config is None and not DEFAULT_CONFIG.exists():
-        raise Unusable("Which settings? Give -c hl7calf.toml; `hl7calf init DIR` writes one.")
-    return load_settings(config or DEFAULT_CONFIG)
+    return load_settings(find_config(config))
 
 
 def find_store(config: Path | None, data_dir: Path | None) -> Path:
