@@ -48,6 +48,7 @@ _ONE_BY_ONE: dict[type, Callable[[Ledger, Any], Result]] = {
     CarryOut: decisions.carry_out,
     Purge: retention.purge,
 }
+_ONE_JOBS_FAULT = (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)  # a value that does not fit
 _PASSES_ARRIVALS = (MarkDelivered, MarkAttempt)  # concerns an earlier message only, so arrivals may be done first
 
 
@@ -68,16 +69,22 @@ class Batch:
         """
         try:
             return self._commit(jobs)
+        except _ONE_JOBS_FAULT as error:
+            if len(jobs) == 1:
+                return [as_journal_error(error)]
         except apsw.Error as error:
-            failure = as_journal_error(error)
-            if type(failure) is not JournalError or len(jobs) == 1:
-                raise failure from None
-        except JournalError:
-            raise
+            raise as_journal_error(error) from None
         except Exception as error:  # a mistake in the program: find the job that has it
             if len(jobs) == 1:
                 return [error]
-        return [self.run([job])[0] for job in jobs]
+        return [self._alone(job) for job in jobs]
+
+    def _alone(self, job: Job) -> Answer:
+        """Do one job of a batch that failed; what was done before it stays done, so nothing is raised."""
+        try:
+            return self.run([job])[0]
+        except JournalError as error:
+            return error
 
     def _commit(self, jobs: Sequence[Job]) -> list[Answer]:
         self._connection.execute("BEGIN IMMEDIATE")

@@ -52,7 +52,7 @@ class Reader:
         except apsw.Error as error:
             raise as_journal_error(error) from None
         self._query = Query(self._connection)
-        self._version = -1
+        self._version: object = None
 
     def close(self) -> None:
         """Close the connection."""
@@ -78,7 +78,7 @@ class Reader:
     def changed(self) -> bool:
         """Tell whether another connection committed anything since the last call; cheap enough to ask every 100 ms."""
         try:
-            version = self._connection.data_version()
+            version = self._connection.pragma("data_version")
         except apsw.Error as error:
             raise as_journal_error(error) from None
         before, self._version = self._version, version

@@ -164,32 +164,32 @@ class Writer:
         if self.broken is not None:
             answers = [self.broken] * len(jobs)
         else:
-            try:
-                answers = self._store.run(jobs)
-                self.full = False
-            except JournalError as error:
-                answers = self._refuse(error, jobs)
+            answers = self._run(jobs)
         self.last_commit_s = time.monotonic() - started
         self.commits += 1
         self._call(self._answer, [deferred for _, deferred in batch], answers, sum(map(_size, jobs)))
 
-    def _refuse(self, error: JournalError, jobs: list[Job]) -> list[Answer]:
-        """Note what kind of failure it was; try what frees room or needs none once more alone when the disk is full."""
-        self.full = isinstance(error, JournalFull)
-        if isinstance(error, JournalBroken):
-            self.broken = error
-            if self._on_broken is not None:
-                self._call(self._on_broken, error)
-        answers: list[Answer] = [error] * len(jobs)
-        small = [place for place, job in enumerate(jobs) if not isinstance(job, RecordArrival)]
-        if self.full and 0 < len(small) < len(jobs):
-            try:
-                for place, answer in zip(small, self._store.run([jobs[n] for n in small]), strict=True):
+    def _run(self, jobs: list[Job]) -> list[Answer]:
+        """Do the jobs; when the disk is full, those that need little room once more without the arrivals."""
+        try:
+            answers = self._store.run(jobs)
+        except JournalError as error:
+            answers = [error] * len(jobs)
+            small = [place for place, job in enumerate(jobs) if not isinstance(job, RecordArrival)]
+            if isinstance(error, JournalFull) and 0 < len(small) < len(jobs):
+                for place, answer in zip(small, self._run([jobs[place] for place in small]), strict=True):
                     answers[place] = answer
-            except JournalError as again:
-                if isinstance(again, JournalBroken):
-                    return self._refuse(again, jobs)
+        self._note(answers)
         return answers
+
+    def _note(self, answers: list[Answer]) -> None:
+        """Remember whether the disk was full or failed; tell once when it failed."""
+        self.full = any(isinstance(answer, JournalFull) for answer in answers)
+        broken = next((answer for answer in answers if isinstance(answer, JournalBroken)), None)
+        if broken is not None and self.broken is None:
+            self.broken = broken
+            if self._on_broken is not None:
+                self._call(self._on_broken, broken)
 
     def _answer(self, deferreds: list["Deferred[Any]"], answers: list[Answer], size: int) -> None:
         """Fire the Deferreds of a batch, in order; runs in the reactor."""
