@@ -8,9 +8,10 @@ Source: the trigger kinds (negation, pseudo-negation, conditional, history, expe
 ConText and NegEx work [Chapman2007]; the extent of each is own design for order text.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from hl7calf.calf.boxes import read_boxes
 from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.passages import Passage
 from hl7calf.calf.tables import Tables
@@ -21,6 +22,7 @@ MAX_GAP = 9
 STATUS_OF = {
     "negated": "negated",
     "answered no": "negated",
+    "answered yes": "affirmed",
     "affirmed": "affirmed",
     "question": "uncertain",
     "removed": "historical",
@@ -63,6 +65,7 @@ class Read:
     cues: tuple[Mention, ...]
     sites: tuple[Mention, ...]
     sentences: tuple[int, ...]
+    ticked: Mapping[int, bool] = field(default_factory=dict)
 
     def sentence_of(self, token: int) -> int:
         """Return the number of the sentence a token stands in."""
@@ -73,7 +76,7 @@ def read_passage(passage: Passage, tables: Tables, without: str | None = None) -
     """Find the mentions of a passage and give each finding its status."""
     where = "name" if passage.kind == "name" else "text"
     cues = tuple(_cues(passage, tables, without))
-    inside = {t for cue in cues for t in range(cue.first, cue.last)}
+    inside = {t for cue in cues for t in range(cue.first, cue.last)} | read_boxes(passage.tokens)[1]
     sentences = _sentences(passage, inside)
     sections = _sections(passage, tables, sentences, without)
     mentions = tables.findings.find(passage.tokens, where, without)
@@ -82,9 +85,16 @@ def read_passage(passage: Passage, tables: Tables, without: str | None = None) -
         for m in mentions
         if m.concept != "not" and not any(m.first >= c.first and m.last <= c.last for c in cues if c.concept == "no cue")
     ]
-    sites = tuple(tables.sites.find(passage.tokens, where, without))
-    statuses = _Scope(passage, found, cues, sentences).apply()
-    return Read(passage, tuple(statuses), cues, sites, tuple(sentences))
+    ticked, _ = read_boxes(passage.tokens)
+    sites = tuple(m for m in tables.sites.find(passage.tokens, where, without) if ticked.get(m.first, True))
+    statuses = [_ticked(f, ticked) for f in _Scope(passage, found, cues, sentences).apply()]
+    return Read(passage, tuple(statuses), cues, sites, tuple(sentences), ticked)
+
+
+def _ticked(found: Found, ticked: Mapping[int, bool]) -> Found:
+    """A finding that is a box's label has the box's status."""
+    tick = ticked.get(found.mention.first)
+    return found if tick is None else replace(found, status="affirmed" if tick else "negated")
 
 
 def read_statuses(
@@ -106,16 +116,30 @@ def read_statuses(
     sentences = _sentences(passage, {t for c in cues for t in range(c.first, c.last)})
     sections = _sections(passage, tables, sentences, without)
     found = [Found(m, passage, sentence=sentences[m.first], section=sections.get(m.first, "")) for m in mentions]
-    return _Scope(passage, found, cues, sentences).apply()
+    ticked, _ = read_boxes(passage.tokens)
+    return [_ticked(f, ticked) for f in _Scope(passage, found, cues, sentences).apply()]
 
 
 def _cues(passage: Passage, tables: Tables, without: str | None) -> list[Mention]:
     """Return the cues; a phrase listed for both directions is taken by what stands around it."""
     tokens = passage.tokens
-    chosen: list[Mention] = []
-    for mention in tables.cues.find(tokens, "text", without):
-        chosen.append(_by_direction(mention, passage, tables))
-    return chosen
+    answers = [m for m in tables.answers.find(tokens, "text", without) if _is_answer(m, passage)]
+    taken = {t for m in answers for t in range(m.first, m.last)}
+    free = [
+        _by_direction(m, passage, tables)
+        for m in tables.cues.find(tokens, "text", without)
+        if not taken.intersection(range(m.first, m.last))
+    ]
+    return sorted([*answers, *free], key=lambda m: m.first)
+
+
+def _is_answer(mention: Mention, passage: Passage) -> bool:
+    """Tell an answer (`calcification: no`) from a statement that starts with the same word (`XR: no fracture`)."""
+    tokens = passage.tokens
+    if mention.last >= len(tokens) or tokens[mention.last - 1].norm in ("n", "y", ")"):
+        return True
+    following = tokens[mention.last]
+    return not following.is_word
 
 
 def _by_direction(mention: Mention, passage: Passage, tables: Tables) -> Mention:
@@ -220,7 +244,7 @@ class _Scope:
             if self._contrast_between(cue.last, first, reach == "sentence"):
                 break
             if reach != "sentence":
-                if previous is not None and reach == "next":
+                if previous is not None and reach in ("next", "adjacent"):
                     break
                 if not self._reaches(start, found, previous is not None, reach):
                     break
@@ -232,7 +256,7 @@ class _Scope:
 
     def _reaches(self, start: int, found: Found, is_later: bool, reach: str) -> bool:
         gap = [self.tokens[i].norm for i in range(start, found.mention.first)]
-        if len(gap) > MAX_GAP or ":" in gap or ")" in gap:
+        if reach == "adjacent" and gap or len(gap) > MAX_GAP or ":" in gap or ")" in gap:
             return False
         if self._restarted(start, found.mention.first):
             return False
@@ -285,7 +309,7 @@ class _Scope:
     def _backward(self, cue: Mention) -> None:
         sentence = self.sentences[cue.first]
         candidates = [i for i, f in enumerate(self.found) if f.mention.last <= cue.first and f.sentence == sentence]
-        if not candidates or self._answers_something_else(cue):
+        if not candidates:
             return
         later = self.found[candidates[-1]]
         gap = [self.tokens[i].norm for i in range(later.mention.last, cue.first)]
@@ -300,12 +324,3 @@ class _Scope:
                 break
             self._mark(index, cue)
             later = found
-
-    def _answers_something_else(self, cue: Mention) -> bool:
-        """Tell whether `: no` starts a statement (`XR: no fracture`) and is no answer."""
-        if cue.concept != "answered no" or cue.last >= len(self.tokens):
-            return False
-        if self.tokens[cue.last - 1].norm in ("n", ")"):
-            return False
-        following = self.tokens[cue.last]
-        return following.is_word and self.sentences[cue.last] == self.sentences[cue.first]

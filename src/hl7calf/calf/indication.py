@@ -77,7 +77,7 @@ def read_indication(
         if found.mention.phrase.table == "calcification"
     ]
     calf = coded.calf or any(m.concept == "calf" for r in reads for m in r.sites)
-    calcification = decide_calcification(attached, coded, calf, study)
+    calcification = decide_calcification(attached, coded, calf, study, reads)
     laterality = read_laterality(study, reads, attached, coded.sides, tables)
     raised = phrase_gates(order.passages, tables, without)
     extents, earlier = _extents(study, order.passages, tables, without)

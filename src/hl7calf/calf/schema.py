@@ -56,11 +56,11 @@ SCHEMAS: Mapping[str, Schema] = {
         "phrase cue direction reach example why",
         "phrase direction",
         cue=[
-            "negated", "answered no", "affirmed", "no cue", "question", "removed", "other person", "hypothetical",
+            "negated", "answered no", "answered yes", "affirmed", "no cue", "question", "removed", "other person", "hypothetical",
             "past", "contrast",
         ],
         direction=["before", "after", "both"],
-        reach=["next", "list", "wide", "sentence", "none"],
+        reach=["adjacent", "next", "list", "wide", "sentence", "none"],
     ),
     "sections.csv": _schema(
         "phrase section example", "phrase", section=["allergies", "medications", "family", "past"]

@@ -75,7 +75,7 @@ def _sided(read: Read, tables: Tables) -> list[_Sided]:
     cues = {t for c in read.cues for t in range(c.first, c.last)}
     found: list[_Sided] = []
     for mention in tables.sides.find(tokens, "text"):
-        if mention.concept == "none" or (mention.first in cues and tokens[mention.first].norm in LETTERS):
+        if not read.ticked.get(mention.first, True) or mention.concept == "none" or (mention.first in cues and tokens[mention.first].norm in LETTERS):
             continue
         if any(f.mention.first == mention.last and f.mention.concept == "recent_surgery" for f in read.findings):
             continue  # `left THR`: the operation's side
@@ -90,7 +90,9 @@ def _sided(read: Read, tables: Tables) -> list[_Sided]:
 
 
 def _letter_counts(read: Read, mention: Mention, site: Mention | None) -> bool:
-    """A lone L or R is a side only right beside a site or before a finding: `R calf`, `calf L`, `L swelling`."""
+    """A lone L or R is a side only beside a site, before a finding, or ticked: `R calf`, `calf L`, `(x) L`."""
+    if read.ticked.get(mention.first):
+        return True
     if site is not None and min(abs(site.first - mention.last), abs(mention.first - site.last)) <= 2:
         return True
     return any(0 <= f.mention.first - mention.last <= 1 or mention.first == f.mention.last for f in read.findings)

@@ -50,7 +50,7 @@ class Attachment:
         sites = [m for m in read.sites if m.concept != "none"]
         here = [m for m in sites if read.sentence_of(m.first) == found.sentence]
         free = [m for m in here if not self._is_film(read, m)]
-        chosen = self._before(read, found, free) or self._after(read, found, free) or self._near(read, found, free)
+        chosen = self._inside(found, sites) or self._before(read, found, free) or self._after(read, found, free) or self._near(read, found, free)
         if chosen is None:
             chosen = self._elsewhere(read, found, here)
             if chosen is None:
@@ -59,6 +59,11 @@ class Attachment:
             return Attached(found, ((mention.concept, mention.phrase.detail),), (mention,), read)
         linked = self._linked(read, chosen, here)
         return Attached(found, tuple((m.concept, m.phrase.detail) for m in linked), tuple(linked), read)
+
+    @staticmethod
+    def _inside(found: Found, sites: Sequence[Mention]) -> Mention | None:
+        """The word names calcification and site at once: `nephrocalcinosis`."""
+        return next((s for s in sites if s.first <= found.mention.first < s.last), None)
 
     def _is_film(self, read: Read, site: Mention) -> bool:
         """Tell whether the site names what was imaged (`knee XR`, `CT abdomen`, `films of the ankle`)."""
@@ -90,7 +95,7 @@ class Attachment:
                 break
             between = range(site.last, found.mention.first)
             words = {read.passage.tokens[i].norm for i in between}
-            if len(between) > 4 or words & (LINKS | PREPOSITIONS | {"-", ":", "(", "with", "w", "has", "no", "shows"}):
+            if len(between) > 4 or words & (LINKS | PREPOSITIONS | {"-", ":", "(", "with", "w", "has", "had", "no", "shows", "showed", "reported", "reports", "demonstrates", "reveals", "noted", "saw", "and"}):
                 continue
             if any(f.mention.first in between and f.mention.phrase.table in CLAIMANTS for f in read.findings):
                 continue

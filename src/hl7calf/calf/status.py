@@ -9,11 +9,13 @@ Source: meaning of the statuses, [Labels]; contradiction, gate X22 [CLINICAL 4].
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hl7calf.calf.clauses import Found, Read
 from hl7calf.calf.evidence import Coded
 from hl7calf.calf.sites import VAGUE, Attached
 from hl7calf.calf.study import Study
 
 ORDER = ("affirmed", "uncertain", "historical", "negated")
+EARLIER = frozenset("old prior previous previously earlier last initial initially ago before first former".split())
 NOT_THE_LEG = frozenset({"shin"})
 
 
@@ -34,13 +36,18 @@ class Calcification:
     is_abnormal_film: bool = False
 
 
-def decide_calcification(attached: Sequence[Attached], coded: Coded, calf: bool, study: Study) -> Calcification:
+def decide_calcification(
+    attached: Sequence[Attached], coded: Coded, calf: bool, study: Study, reads: Sequence[Read]
+) -> Calcification:
     """Decide which calcification counts and what its status is."""
     bearing = [a for a in attached if "calf" in a.names]
     vague = [a for a in attached if a not in bearing and (not a.sites or a.names <= VAGUE)]
-    if calf and not bearing and vague and not _elsewhere(attached, vague):
+    in_text = any(m.concept == "calf" for r in reads if r.passage.kind != "diagnosis" for m in r.sites)
+    if in_text and not bearing and vague and not _elsewhere(attached, vague):
         bearing = vague
     statuses = [_status(a) for a in bearing]
+    if "affirmed" in statuses:
+        statuses = [_status(a) for a in bearing if not (_status(a) == "negated" and is_of_the_past(a.found))]
     if coded.calcified_calf or (coded.calcified and calf):
         statuses.append("affirmed")
     status = _strongest(statuses)
@@ -58,6 +65,17 @@ def decide_calcification(attached: Sequence[Attached], coded: Coded, calf: bool,
         _strongest(rest), False, is_vague=is_vague, is_arterial=bool(named) and named <= {"artery"},
         is_calciphylaxis=coded.calciphylaxis, is_abnormal_film=coded.abnormal_film,
     )  # fmt: skip
+
+
+def is_of_the_past(found: Found) -> bool:
+    """Tell whether a finding is told of an earlier examination: `old films 2019 showed no calcification`."""
+    tokens = found.passage.tokens
+    for token in reversed(tokens[max(0, found.mention.first - 9) : found.mention.first]):
+        if token.norm in (".", ";", "but", "now"):
+            return False
+        if token.norm in EARLIER or (token.norm.isdigit() and len(token.norm) == 4 and token.norm[:2] in ("19", "20")):
+            return True
+    return False
 
 
 def _elsewhere(attached: Sequence[Attached], vague: Sequence[Attached]) -> bool:

@@ -17,6 +17,8 @@ from hl7calf.wire.message import Message
 from hl7calf.wire.orders import OrderGroup
 from hl7calf.wire.text import read_text
 
+CITING = frozenset("on per from by after via seen w prior".split())
+LEG_STUDIES = frozenset({"venous", "insufficiency", "mapping", "post ablation"})
 KIND_RANK = (
     "guided", "mapping", "graft", "post ablation", "insufficiency", "mixed", "arterial", "venous", "nonvascular",
 )  # fmt: skip
@@ -85,6 +87,8 @@ def read_study(
     sides: set[str] = set()
     for name in names:
         for mention in tables.studies.find(name.tokens, "name", without):
+            if mention.concept == "not ultrasound" and mention.first and name.tokens[mention.first - 1].norm in CITING:
+                continue  # `CALF CALCIFICATION ON XRAY` cites a film, it orders none
             words.add(mention.concept)
             evidence.append(("study", name, mention, mention.phrase.row))
         for mention in tables.extent.find(name.tokens, "name", without):
@@ -131,7 +135,7 @@ def _is_ultrasound(words: set[str], codes: Sequence[StudyCode], limits: bool) ->
         return False
     if words & {"ultrasound", "venous ultrasound", "point of care"} or codes:
         return True
-    return bool(words & {"venous", "insufficiency"}) and (limits or "lower extremity" in words or "insufficiency" in words)
+    return bool(words & LEG_STUDIES) and (limits or "lower extremity" in words or "insufficiency" in words)
 
 
 def _kind(kinds: set[str], is_ultrasound: bool) -> str:

@@ -63,6 +63,7 @@ class Tables:
     findings: Lexicon
     sites: Lexicon
     cues: Lexicon
+    answers: Lexicon
     sections: Lexicon
     sides: Lexicon
     imaging: Lexicon
@@ -136,7 +137,8 @@ def _build(rows: Mapping[str, tuple[Row, ...]], note: NoteTemplate, digest: str)
     return Tables(
         findings=Lexicon(p for name, meaning in FINDING_TABLES for p in phrases_of(rows[name], meaning)),
         sites=lexicon("sites.csv", "site"),
-        cues=lexicon("cues.csv", "cue"),
+        cues=Lexicon(p for p in phrases_of(rows["cues.csv"], "cue") if not p.concept.startswith("answered")),
+        answers=Lexicon(p for p in phrases_of(rows["cues.csv"], "cue") if p.concept.startswith("answered")),
         sections=lexicon("sections.csv", "section"),
         sides=lexicon("sides.csv", "side"),
         imaging=lexicon("imaging.csv", "modality"),
