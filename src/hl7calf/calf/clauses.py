@@ -75,11 +75,11 @@ class Read:
 def read_passage(passage: Passage, tables: Tables, without: str | None = None) -> Read:
     """Find the mentions of a passage and give each finding its status."""
     where = "name" if passage.kind == "name" else "text"
-    cues = tuple(_cues(passage, tables, without))
+    mentions = tables.findings.find(passage.tokens, where, without)
+    cues = tuple(_freed(_cues(passage, tables, without), [m for m in mentions if m.phrase.table == "risk_factors"]))
     inside = {t for cue in cues for t in range(cue.first, cue.last)} | read_boxes(passage.tokens)[1]
     sentences = _sentences(passage, inside)
     sections = _sections(passage, tables, sentences, without)
-    mentions = tables.findings.find(passage.tokens, where, without)
     found = [
         Found(m, passage, sentence=sentences[m.first], section=sections.get(m.first, ""))
         for m in mentions
@@ -97,6 +97,16 @@ def _ticked(found: Found, ticked: Mapping[int, bool]) -> Found:
     return found if tick is None else replace(found, status="affirmed" if tick else "negated")
 
 
+def _freed(cues: Sequence[Mention], mentions: Sequence[Mention]) -> list[Mention]:
+    """Drop the cues inside a mention (`hx vte`) and cut those that reach into one (`no hx` before `hx vte`)."""
+    starts = {t: m.first for m in mentions for t in range(m.first, m.last)}
+    return [
+        replace(c, last=starts[c.last - 1]) if c.last - 1 in starts and c.first < starts[c.last - 1] else c
+        for c in cues
+        if c.first not in starts
+    ]
+
+
 def read_statuses(
     passage: Passage, mentions: Sequence[Mention], tables: Tables, without: str | None = None
 ) -> list[Found]:
@@ -107,12 +117,7 @@ def read_statuses(
     """
     if not mentions:
         return []
-    starts = {t: m.first for m in mentions for t in range(m.first, m.last)}
-    cues = tuple(
-        replace(c, last=starts[c.last - 1]) if c.last - 1 in starts and c.first < starts[c.last - 1] else c
-        for c in _cues(passage, tables, without)
-        if c.first not in starts
-    )
+    cues = tuple(_freed(_cues(passage, tables, without), mentions))
     sentences = _sentences(passage, {t for c in cues for t in range(c.first, c.last)})
     sections = _sections(passage, tables, sentences, without)
     found = [Found(m, passage, sentence=sentences[m.first], section=sections.get(m.first, "")) for m in mentions]
@@ -210,7 +215,9 @@ class _Scope:
 
     @staticmethod
     def _in_section(found: Found) -> Found:
-        if found.section in ("allergies", "medications"):
+        if found.section == "allergies" or (
+            found.section == "medications" and found.mention.phrase.table == "calcification"
+        ):
             return replace(found, status="hypothetical")
         if found.section == "family":
             return replace(found, status="other person")
@@ -246,7 +253,7 @@ class _Scope:
             if reach != "sentence":
                 if previous is not None and reach in ("next", "adjacent"):
                     break
-                if not self._reaches(start, found, previous is not None, reach):
+                if not self._reaches(start, found, previous is not None, reach, cue.concept == "question"):
                     break
             self._mark(index, cue)
             previous = found
@@ -254,7 +261,7 @@ class _Scope:
     def _contrast_between(self, first: int, last: int, is_wide: bool = False) -> bool:
         return any(first <= c.first < last and (c.phrase.reach == "sentence" or not is_wide) for c in self.contrasts)
 
-    def _reaches(self, start: int, found: Found, is_later: bool, reach: str) -> bool:
+    def _reaches(self, start: int, found: Found, is_later: bool, reach: str, is_question: bool) -> bool:
         gap = [self.tokens[i].norm for i in range(start, found.mention.first)]
         if reach == "adjacent" and gap or len(gap) > MAX_GAP or ":" in gap or ")" in gap:
             return False
@@ -264,8 +271,10 @@ class _Scope:
         if not is_later:
             return not has_comma
         joined = [g for g in gap if g in CONNECTORS]
+        if is_question and has_comma and not set(gap) & {"or", "and", "nor"}:
+            return False
         if not joined:
-            return len(gap) <= 1 and found.mention.phrase.table != "calcification" and not (set(gap) & VERBS)
+            return len(gap) <= 1 and not has_comma and found.mention.phrase.table != "calcification" and not (set(gap) & VERBS)
         if any(g in VERBS for g in gap):
             return False
         if "or" in gap or "nor" in gap or "/" in gap:

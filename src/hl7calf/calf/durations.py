@@ -19,6 +19,7 @@ NUMBERS = {
 LEADS = frozenset({"x", "for", "over", "past", "last", "since", "about", "~", "approx", "times", "the", "these"})
 BEGINNINGS = frozenset("started began begun onset noticed noted starting developed beginning appeared since".split())
 NOT_DURATION = frozenset("old yo y.o gestation pregnant ga iup pp postpartum postop post pod gestational premature".split())
+DATED = frozenset("xr xray ct mri us film films on dated from since done seen dob x ray duplex date".split()) - {"x"}
 FRACTIONS = {"7": "day", "52": "week", "12": "month"}
 
 
@@ -58,12 +59,17 @@ def _spans(tokens: Sequence[Token], units: Mapping[str, str]) -> list[_Span]:
         led = index > 0 and tokens[index - 1].norm in LEADS or tokens[index].norm.startswith("x")
         after = [t.norm for t in tokens[last : last + 2]]
         before = [t.norm for t in tokens[max(0, index - 2) : index]]
-        is_age = bool(set(after[:1]) & NOT_DURATION) or set(after) & {"old"} or bool(set(before) & {"day", "pod", "week", "at", "in", "age", "q"}) and not led
+        is_age = after[:2] == ["/", "o"] or bool(set(after[:1]) & NOT_DURATION) or set(after) & {"old"} or bool(set(before) & {"day", "pod", "week", "at", "in", "age", "q"}) and not led
         if not is_age:
-            plural = "" if number == "1" else "s"
-            found.append(_Span(f"{number} {unit}{plural}", index, last, "ago" in after[:1] or "prior" in after[:1], led))
+            found.append(_Span(_say(number, unit), index, last, "ago" in after[:1] or "prior" in after[:1], led))
         index = last
     return found
+
+
+def _say(number: str, unit: str) -> str:
+    if unit == "fortnight":
+        number, unit = str(2 * int(number)) if number.isdigit() else number, "week"
+    return f"{number} {unit}" + ("" if number == "1" else "s")
 
 
 def _number_and_unit(tokens: Sequence[Token], index: int, units: Mapping[str, str]) -> tuple[str, str, int] | None:
@@ -101,9 +107,8 @@ def _fraction(tokens: Sequence[Token], index: int, digits: str) -> tuple[str, st
     unit = FRACTIONS.get(tokens[index + 2].norm)
     later = tokens[index + 3].norm if index + 3 < len(tokens) else ""
     before = tokens[index - 1].norm if index else ""
-    if unit is None or later == "/" or before == "/":
-        return None
-    if unit != "week" and before not in LEADS and later not in ("hx", "history"):
+    two_before = {t.norm for t in tokens[max(0, index - 2) : index]}
+    if unit is None or later == "/" or before == "/" or later in DATED or two_before & DATED:
         return None
     return _plain(digits), unit, index + 3
 
@@ -137,11 +142,15 @@ def _to_symptom(read: Read, span: _Span) -> int | None:
         if ahead and not _follows_of(tokens, span):
             gap += 4
         table = found.mention.phrase.table
-        counts = found.status in ("affirmed", "uncertain") and not found.past and table in ("symptoms", "calcification")
+        if table == "findings" and found.status == "uncertain":
+            continue  # `pain, r/o DVT x 2 wks`: the question has no duration
+        counts = found.status in ("affirmed", "uncertain") and table in ("symptoms", "calcification")
         counts = counts or (table == "findings" and found.mention.concept == "other" and found.status == "affirmed"
-                            and tokens[found.mention.first].norm in ("complaint", "symptoms", "tightness", "stiffness"))
+                            and tokens[found.mention.first].norm in ("complaint", "symptoms", "sx", "sxs", "tightness", "stiffness", "asymmetry"))
         if nearest is None or gap < nearest[0]:
             nearest = (gap, counts)
+    if nearest is None and words & {"duration", "long", "symptoms", "onset", "sx"}:
+        return 5
     if nearest is None:
         return 50 if span.led and not span.ago and _symptom_before(read, span) else None
     return nearest[0] if nearest[1] else None

@@ -52,10 +52,15 @@ def read_risks(reads: Sequence[Read], coded: Iterable[str], year: int) -> tuple[
     for found in _affirmed(reads):
         concept = found.mention.concept
         if found.mention.phrase.table == "risk_factors":
-            if not (concept in RECENT_ONLY and _is_long_ago(found, year)):
+            if not (concept in RECENT_ONLY and (_is_long_ago(found, year) or _is_no_event(found))):
                 said.add(concept)
         elif concept in ("dvt", "pe") and (found.past or _is_dated(found)):
             said.add(f"prior_{concept}")
+    for read in reads:
+        said |= {"obesity"} if read.passage.kind == "text" and _has_high_bmi(read) else set()
+        for found in read.findings:
+            if found.status == "historical" and found.mention.concept in ("dvt", "pe"):
+                said.add(f"prior_{found.mention.concept}")
     return tuple(r for r in RISKS if r in said)
 
 
@@ -75,6 +80,29 @@ def _is_dated(found: Found) -> bool:
     return any(a.isdigit() and len(a) == 4 and a[:2] in ("19", "20") for a in after[:3]) or "ago" in after
 
 
+OBESE_BMI = 30
+"""kg/m2, the World Health Organization's limit."""
+
+
+def _has_high_bmi(read: Read) -> bool:
+    tokens = [t.norm for t in read.passage.tokens]
+    for index, norm in enumerate(tokens):
+        if norm == "bmi":
+            number = next((t for t in tokens[index + 1 : index + 4] if t[:1].isdigit()), "")
+            whole = number.split(".")[0]
+            if whole.isdigit() and OBESE_BMI <= int(whole) < 100:
+                return True
+    return False
+
+
+def _is_no_event(found: Found) -> bool:
+    """`pre CABG`, `requested by vascular surgery`: an operation to come, or a department."""
+    before = [t.norm for t in found.passage.tokens[max(0, found.mention.first - 2) : found.mention.first]]
+    after = [t.norm for t in found.passage.tokens[found.mention.last : found.mention.last + 1]]
+    return bool(set(before) & {"pre", "preop", "planned", "planning", "awaiting", "upcoming", "scheduled", "before", "by", "per", "for"}
+                or set(after) & {"clinic", "consult", "team", "service", "planned", "scheduled"})
+
+
 def _is_long_ago(found: Found, year: int) -> bool:
     """An operation dated by a year or by years is not a recent one."""
     tokens = found.passage.tokens
@@ -83,10 +111,18 @@ def _is_long_ago(found: Found, year: int) -> bool:
     return (years and "ago" in around) or any(a.isdigit() and len(a) == 4 and 1950 <= int(a) < year for a in around)
 
 
-def read_imaging(reads: Sequence[Read], tables: Tables) -> str | None:
-    """Return the earlier imaging the order mentions as modality tokens joined by `+`, or None."""
-    said: set[str] = set()
+def read_imaging(reads: Sequence[Read], tables: Tables, has_earlier_study: bool) -> str | None:
+    """Return the earlier imaging the order mentions as modality tokens joined by `+`, or None.
+
+    Args:
+        has_earlier_study: the text speaks of a limited or complete venous study already made.
+    """
+    said: set[str] = {"US"} if has_earlier_study else set()
     for read in reads:
+        if read.passage.kind == "name":
+            for mention in tables.imaging.find(read.passage.tokens, "text"):
+                if mention.concept != "US" and mention.first and read.passage.tokens[mention.first - 1].norm in ("on", "per", "from"):
+                    said.add(mention.concept)
         if read.passage.kind == "text":
             for mention in tables.imaging.find(read.passage.tokens, "text"):
                 if _was_done(read, mention):
@@ -103,10 +139,11 @@ def _was_done(read: Read, mention: Mention) -> bool:
         if set(before[-2:]) & (FUTURE | NO_IMAGING):
             return False
         dated = len(after) > 1 and after[0].isdigit() and after[1] in ("/", "-")
-        return bool(set(before[-2:]) & PAST_US) or bool(set(after[:2]) & (PAST_US - {"on", "from", "per", "ed", "er"})) or dated
-    if set(before[-3:]) & {"no", "without", "never"} and not set(after) & {"seen", "shows"}:
-        near = before[-2:]
-        return not set(near) & {"no", "without", "never", "prior", "recent"}
+        later = [tokens[i].norm for i in range(mention.last, min(len(tokens), mention.last + 6)) if read.sentence_of(i) == sentence]
+        told = set(later) & {"was", "neg", "negative", "normal", "nondiagnostic", "inconclusive", "showed"}
+        return bool(set(before[-2:]) & PAST_US or told or set(after[:2]) & (PAST_US - {"on", "from", "per", "ed", "er"})) or dated
+    if set(before[-1:]) & {"no", "without", "never"} or before[-2:] in (["no", "prior"], ["no", "recent"], ["no", "previous"]):
+        return False
     ahead = set(after[:3]) & {"pending", "ordered", "scheduled", "planned", "requested", "tomorrow", "next", "if", "to", "needed", "recommended", "advised", "later"}
     if ahead and not set(after) & {"shows", "showed", "with"}:
         return False

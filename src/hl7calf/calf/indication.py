@@ -10,6 +10,7 @@ Source: guideline text [Guideline]; SRU consensus [Needleman2018]; gates [CLINIC
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hl7calf.calf.boxes import read_boxes
 from hl7calf.calf.clauses import Read, read_passage, read_statuses
 from hl7calf.calf.durations import read_duration
 from hl7calf.calf.evidence import Coded, read_codes, show_evidence
@@ -22,7 +23,7 @@ from hl7calf.calf.rule import Options
 from hl7calf.calf.sides import Laterality, read_laterality
 from hl7calf.calf.sites import Attached, Attachment
 from hl7calf.calf.status import Calcification, decide_calcification
-from hl7calf.calf.study import Study, Triplet, is_earlier_study, read_study
+from hl7calf.calf.study import Study, Triplet, EARLIER_BEFORE, is_earlier_study, read_study
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.verdict import Action, Evidence, Facts, Gate
 
@@ -81,7 +82,7 @@ def read_indication(
     laterality = read_laterality(study, reads, attached, coded.sides, tables)
     raised = phrase_gates(order.passages, tables, without)
     extents, earlier = _extents(study, order.passages, tables, without)
-    facts = _facts(order, study, reads, coded, calcification, calf, laterality, "limited" in extents, tables)
+    facts = _facts(order, study, reads, coded, calcification, calf, laterality, extents, earlier, tables)
     gates = _gates(order, study, reads, raised, coded, laterality, calcification, extents, options or Options())
     if "complete" in earlier and not any(g.code == "X14" for g in gates):
         gates.append(gate("X14"))
@@ -100,7 +101,12 @@ def _extents(
     earlier: set[str] = set()
     for passage in passages:
         if passage.kind == "text":
-            mentions = [m for m in tables.extent.find(passage.tokens, "text", without) if m.concept != "none"]
+            everything = tables.extent.find(passage.tokens, "text", without)
+            mentions = [m for m in everything if m.concept != "none"]
+            earlier |= {"mentioned" for m in everything if m.concept == "none" and m.phrase.words[0] in EARLIER_BEFORE}
+            ticked = read_boxes(passage.tokens)[0]
+            if ticked:
+                said |= {m.concept for m in tables.extent.find(passage.tokens, "name", without) if ticked.get(m.first)}
             for found in read_statuses(passage, mentions, tables, without):
                 if found.status in ("affirmed", "uncertain"):
                     (earlier if is_earlier_study(found) else said).add(found.mention.concept)
@@ -109,7 +115,7 @@ def _extents(
 
 def _facts(
     order: OrderText, study: Study, reads: Sequence[Read], coded: Coded, calcification: Calcification, calf: bool,
-    laterality: Laterality, limited: bool, tables: Tables,
+    laterality: Laterality, extents: frozenset[str], earlier: frozenset[str], tables: Tables,
 ) -> Facts:  # fmt: skip
     is_target = (
         study.is_ultrasound and order.is_request and calcification.in_calf
@@ -117,7 +123,7 @@ def _facts(
     )  # fmt: skip
     symptoms = read_symptoms(reads, coded.symptoms)
     duration = read_duration(reads, tables.units)
-    imaging = read_imaging(reads, tables)
+    imaging = read_imaging(reads, tables, bool(earlier))
     characteristics = read_characteristics(reads, tables)
     provided = {
         "location": calcification.in_calf, "characteristics": characteristics, "symptoms": symptoms,
@@ -126,7 +132,7 @@ def _facts(
     risks = read_risks(reads, [*coded.risks, *(["pregnancy"] if order.is_pregnant else [])], order.year)
     return Facts(
         is_ultrasound=study.is_ultrasound, calf=calf, calcification=calcification.status, target=is_target,
-        limited=limited, laterality=laterality.side, symptoms=symptoms, duration=duration, risk_factors=risks,
+        limited="limited" in extents, laterality=laterality.side, symptoms=symptoms, duration=duration, risk_factors=risks,
         prior_imaging=imaging, missing=tuple(k for k, v in provided.items() if not v),
         location=calcification.location, characteristics=characteristics,
     )  # fmt: skip

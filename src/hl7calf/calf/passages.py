@@ -18,6 +18,10 @@ from hl7calf.wire.orders import OrderGroup, PatientParts
 from hl7calf.wire.text import Text, read_text
 
 
+CUT_LINE = 45
+"""Characters from which a line without a full stop is taken for cut; feeds cut at 50 to 120."""
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """One piece of order text.
@@ -110,9 +114,25 @@ class Reader:
         return whole in self.tables.words
 
     def notes(self, segments: Sequence[Segment], prefix: str) -> Iterator[Passage]:
-        """Yield NTE-3 of each note."""
+        """Yield NTE-3 of each note; lines of a letter that run on are one passage."""
+        run: list[Span] = []
+        path = ""
         for segment in segments:
-            yield from self.whole(segment, f"{prefix}NTE[{segment.occurrence}]", 3, "text")
+            span = self.message.field(segment, 3)
+            if span is None or span.start == span.end:
+                continue
+            if run and not self._runs_on(run[-1]):
+                yield from self.passage(path, "text", self.mended(run))
+                run = []
+            path = path if run else f"{prefix}NTE[{segment.occurrence}]-3"
+            run += self.message.repetitions(span)
+        if run:
+            yield from self.passage(path, "text", self.mended(run))
+
+    def _runs_on(self, span: Span) -> bool:
+        """A long line without a mark at its end was cut by the sender's line width, not by the writer."""
+        text = read_text(self.message, span).value.rstrip()
+        return len(text) >= CUT_LINE and text[-1:] not in ".;:!?"
 
 
 def read_passages(message: Message, group: OrderGroup, patient: PatientParts, tables: Tables) -> list[Passage]:

@@ -66,7 +66,7 @@ SCHEMAS: Mapping[str, Schema] = {
         "phrase section example", "phrase", section=["allergies", "medications", "family", "past"]
     ),
     "sides.csv": _schema("phrase side example", "phrase", side=["L", "R", "B", "none"]),
-    "durations.csv": _schema("word unit example", "word", unit=["hour", "day", "week", "month", "year"]),
+    "durations.csv": _schema("word unit example", "word", unit=["hour", "day", "week", "fortnight", "month", "year"]),
     "imaging.csv": _schema("phrase modality example", "phrase", modality=["XR", "CT", "MRI", "US"]),
     "characteristics.csv": _schema("phrase characteristic example", "phrase"),
     "extent.csv": _schema(

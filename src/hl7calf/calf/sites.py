@@ -87,6 +87,14 @@ class Attachment:
                     return True
         return False
 
+    def _is_taken(self, read: Read, site: Mention, found: Found) -> bool:
+        """Tell whether another calcification follows the site at once: `aortic calcification, and ...`."""
+        return any(
+            f is not found and f.mention.phrase.table == "calcification"
+            and (f.mention.first == site.last or site.first <= f.mention.first < site.last)
+            for f in read.findings
+        )  # fmt: skip
+
     def _before(self, read: Read, found: Found, sites: Sequence[Mention]) -> Mention | None:
         """`left calf soft tissue calcification`: the site leads straight to the calcification."""
         best: Mention | None = None
@@ -128,7 +136,7 @@ class Attachment:
         def distance(site: Mention) -> tuple[bool, int, bool]:
             ahead = site.first >= found.mention.last
             gap = site.first - found.mention.last if ahead else found.mention.first - site.last
-            return (self._is_claimed(read, site), max(gap, 0), ahead)
+            return (self._is_claimed(read, site) or self._is_taken(read, site, found), max(gap, 0), ahead)
 
         return min(sites, key=distance, default=None)
 
