@@ -43,8 +43,9 @@ def decide_calcification(
     bearing = [a for a in attached if "calf" in a.names]
     vague = [a for a in attached if a not in bearing and (not a.sites or a.names <= VAGUE)]
     in_text = any(m.concept == "calf" for r in reads if r.passage.kind != "diagnosis" for m in r.sites)
-    if in_text and not bearing and vague and not _elsewhere(attached, vague):
-        bearing = vague
+    unsaid = [a for a in vague if a.names <= {"tibfib"}]
+    if in_text and not bearing and unsaid and not _elsewhere(attached, vague):
+        bearing = unsaid
     statuses = [_status(a) for a in bearing]
     if "affirmed" in statuses:
         statuses = [_status(a) for a in bearing if not (_status(a) == "negated" and is_of_the_past(a.found))]

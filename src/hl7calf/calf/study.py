@@ -90,6 +90,8 @@ def read_study(
             if mention.concept == "not ultrasound" and mention.first and name.tokens[mention.first - 1].norm in CITING:
                 continue  # `CALF CALCIFICATION ON XRAY` cites a film, it orders none
             words.add(mention.concept)
+            if mention.phrase.words[0] in ("us", "ultrasound"):
+                words.add("ultrasound")
             evidence.append(("study", name, mention, mention.phrase.row))
         for mention in tables.extent.find(name.tokens, "name", without):
             if mention.concept != "none":
