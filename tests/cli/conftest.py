@@ -45,7 +45,8 @@ def run() -> Run:
 def environment(**more: str) -> dict[str, str]:
     """Return the environment for a child process."""
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    return {**kept, "PYTHONPATH": str(SOURCE), **more}
+    path = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH", "")]))
+    return {**kept, "PYTHONPATH": path, **more}
 
 
 @pytest.fixture

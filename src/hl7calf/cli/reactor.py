@@ -27,8 +27,11 @@ def run_reactor(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
     reactor: Any = installed
     outcome: list[tuple[bool, Any]] = []
 
+    async def whole() -> T:
+        return await work(reactor)  # a failure before the first await comes out here too
+
     def start() -> None:
-        done = Deferred.fromCoroutine(work(reactor))
+        done = Deferred.fromCoroutine(whole())
         done.addCallbacks(
             lambda value: outcome.append((True, value)), lambda failure: outcome.append((False, failure.value))
         )

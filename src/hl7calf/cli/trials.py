@@ -104,9 +104,10 @@ async def try_out(subject: Subject) -> AsyncIterator[Finding]:
     if first.result is Result.BAD:
         probe.close()
         return
-    yield await _echo(subject, probe)
     if not await probe.stays_open(0.2):
         yield Finding("kept connection", Result.NOTE, "closes after each answer", "nothing to set; sending is slower")
+        probe = await subject.connect()
+    yield await _echo(subject, probe)
     probe.close()
     trials: tuple[Callable[[Subject, Probe], Awaitable[Finding]], ...] = (
         _two_at_once, _in_pieces, _medium, _large, _utf_8, _latin_1, _enhanced, _idle,
@@ -137,8 +138,6 @@ async def _first_answer(subject: Subject, probe: Probe) -> Finding:
 
 async def _echo(subject: Subject, probe: Probe) -> Finding:
     """Is MSA-2 the MSH-10 that was sent? (PROMISES A2, A3)."""
-    if not probe.open:
-        probe = await subject.connect()
     ack, control_id = await subject.ask(probe)
     if ack is None:
         return Finding(
