@@ -31,16 +31,32 @@ def chain(length: int, key: bytes = b"", kinds: dict[int, dict[str, object]] | N
     entries = []
     previous = GENESIS
     for sequence in range(1, length + 1):
-        fields = {"kind": "message", "route": "orders", "action": "pass", "control_id": f"A{sequence}", "message_id": sequence,
-                  "orders": [{"placer_key": f"P-{sequence}^CPOE"}]}
+        fields = {
+            "kind": "message",
+            "route": "orders",
+            "action": "pass",
+            "control_id": f"A{sequence}",
+            "message_id": sequence,
+            "orders": [{"placer_key": f"P-{sequence}^CPOE"}],
+        }
         fields = (kinds or {}).get(sequence, fields)
         body = entry_body(sequence, AT + sequence, "node-1", previous, fields)
         previous = entry_hash(body, key)
-        entries.append(StoredEntry(
-            sequence, AT + sequence, (AT + sequence) // DAY_US, str(fields["kind"]), str(fields.get("route", "")),
-            str(fields.get("action", "")), str(fields.get("control_id", "")), fields.get("message_id"),  # type: ignore[arg-type]
-            placers_of(fields), body, previous,
-        ))
+        entries.append(
+            StoredEntry(
+                sequence,
+                AT + sequence,
+                (AT + sequence) // DAY_US,
+                str(fields["kind"]),
+                str(fields.get("route", "")),
+                str(fields.get("action", "")),
+                str(fields.get("control_id", "")),
+                fields.get("message_id"),  # type: ignore[arg-type]
+                placers_of(fields),
+                body,
+                previous,
+            )
+        )
     return entries
 
 
@@ -99,9 +115,21 @@ def test_a_rewritten_chain_is_found_by_the_anchor() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"at": AT}, {"day": 3}, {"kind": "mode"}, {"route": "x"}, {"action": "upgrade"}, {"control_id": "B"},
-        {"message_id": 9}, {"message_id": None}, {"placers": ()}, {"placers": ("P-2", "P-9")}, {"sequence": 99},
-        {"body": b"{}"}, {"body": b"not JSON"}, {"body": b"[]"}, {"hash": b"x" * 32},
+        {"at": AT},
+        {"day": 3},
+        {"kind": "mode"},
+        {"route": "x"},
+        {"action": "upgrade"},
+        {"control_id": "B"},
+        {"message_id": 9},
+        {"message_id": None},
+        {"placers": ()},
+        {"placers": ("P-2", "P-9")},
+        {"sequence": 99},
+        {"body": b"{}"},
+        {"body": b"not JSON"},
+        {"body": b"[]"},
+        {"hash": b"x" * 32},
     ],
     ids=str,
 )

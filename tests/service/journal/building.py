@@ -40,9 +40,11 @@ def order(placer: str = "P-1", action: Action = Action.PASS, **more: Any) -> Ord
         "action": action,
         "gates": (Gate("X7", "no limit is stated"),),
         "facts": Facts(is_ultrasound=True, calf=True, calcification="affirmed", symptoms=("pain",)),
-        "evidence": (Evidence("calcification", "affirmed", "OBR[1]-13", "KANARIENKALK", "calcification.csv:12", 90, 5),),
+        "evidence": (
+            Evidence("calcification", "affirmed", "OBR[1]-13", "KANARIENKALK", "calcification.csv:12", 90, 5),
+        ),
         "filler_order_number": "F-1",
-        "placer_key": f"{placer}^CPOE".encode(),
+        "placer_key": f"{placer}^CPOE".encode("utf-8", "surrogateescape"),
     }
     return OrderVerdict(**{**fields, **more})
 
@@ -72,7 +74,9 @@ def upgraded(control_id: str = "A1", placer: str = "P-1") -> Verdict:
     after = b"USVENCOML^US VENOUS COMPLETE LEFT^L"
     change = Modification("OBR[1]-4", at, len(before), before, after, "study map")
     outbound = data[:at] + after + data[at + len(before) :]
-    kept = Remembered(f"{placer}^CPOE".encode(), ("USVENLTDL", "US", "L"), ("USVENCOML", "US", "L"), "calf 1", control_id)
+    kept = Remembered(
+        f"{placer}^CPOE".encode(), ("USVENLTDL", "US", "L"), ("USVENCOML", "US", "L"), "calf 1", control_id
+    )
     one = order(placer, Action.UPGRADE, modifications=(change,))
     return verdict(data, [one], outbound=outbound, control_id=control_id, remember=(kept,), witness="ok")
 

@@ -21,7 +21,7 @@ class FailingDisk(apsw.VFS):
         self.syncs = 0
         super().__init__(name, "", exclude={"xCurrentTime", "xCurrentTimeInt64"})
 
-    def xOpen(self, name: object, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
+    def xOpen(self, name: object, flags: list[int]) -> apsw.VFSFile:
         return _File(self, name, flags)
 
 
@@ -31,16 +31,16 @@ class _File(apsw.VFSFile):
         self._path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
         super().__init__("", name, flags)  # type: ignore[arg-type]
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+    def xWrite(self, data: bytes, offset: int) -> None:
         _fail(self._disk.on_write(self._path))
         super().xWrite(data, offset)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802
+    def xSync(self, flags: int) -> None:
         self._disk.syncs += 1
         _fail(self._disk.on_sync(self._path))
         super().xSync(flags)
 
-    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+    def xRead(self, amount: int, offset: int) -> bytes:
         _fail(self._disk.on_read(self._path))
         return super().xRead(amount, offset)
 

@@ -91,7 +91,9 @@ def test_without_full_sync_there_is_no_sync_at_all_so_the_test_above_can_see(tmp
 
 
 @pytest.mark.parametrize("code", [FULL, WRITE], ids=["full", "write"])
-def test_a_write_that_finds_no_room_undoes_everything_and_the_next_works(tmp_path: Path, disk: FailingDisk, code: int) -> None:
+def test_a_write_that_finds_no_room_undoes_everything_and_the_next_works(
+    tmp_path: Path, disk: FailingDisk, code: int
+) -> None:
     with opened(tmp_path, vfs="failing") as store, Reader(store.data_dir) as reader:
         record(store, arrival("A1", placer="P-1"))
         for nth in range(12):
@@ -116,7 +118,9 @@ def test_a_write_that_finds_no_room_undoes_everything_and_the_next_works(tmp_pat
         assert reader.verify().ok
 
 
-def test_a_failed_sync_breaks_the_journal_and_the_resend_is_recognised_after_the_restart(tmp_path: Path, disk: FailingDisk) -> None:
+def test_a_failed_sync_breaks_the_journal_and_the_resend_is_recognised_after_the_restart(
+    tmp_path: Path, disk: FailingDisk
+) -> None:
     store = opened(tmp_path, vfs="failing")
     record(store, arrival("A1"))
     disk.on_sync = lambda path: SYNC
@@ -147,7 +151,9 @@ def test_a_read_that_fails_breaks_the_journal(tmp_path: Path, disk: FailingDisk)
 def test_a_full_disk_refuses_loses_nothing_and_recovers_by_itself(tmp_path: Path) -> None:
     folder = tmp_path / "small"
     folder.mkdir(mode=0o700)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k,mode=700", "tmpfs", str(folder)], check=False, capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1500k,mode=700", "tmpfs", str(folder)], check=False, capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("this machine lets nobody mount")
     try:

@@ -21,10 +21,16 @@ def test_the_mode_is_kept_with_who_and_why_over_a_restart(tmp_path) -> None:  # 
         do(store, SetMode(Mode.OBSERVE, "ada", "too many notes", T0))
     with opened(tmp_path) as store, Reader(store.data_dir) as reader:
         control = reader.control()
-        assert (control.mode, control.mode_user, control.mode_reason, control.mode_at) == (Mode.OBSERVE, "ada", "too many notes", T0)
+        assert (control.mode, control.mode_user, control.mode_reason, control.mode_at) == (
+            Mode.OBSERVE,
+            "ada",
+            "too many notes",
+            T0,
+        )
         do(store, SetMode(Mode.UPGRADE, "grace", "mended", T0))
         assert [one.content["details"] for one in reader.entries()] == [
-            {"before": "", "after": "observe"}, {"before": "observe", "after": "upgrade"},
+            {"before": "", "after": "observe"},
+            {"before": "observe", "after": "upgrade"},
         ]
 
 
@@ -52,8 +58,10 @@ def test_each_kind_of_request_is_carried_out(store: Store, reader: Reader, kind:
     assert (done.ok, done.kind) == (True, kind)
     states = [line.state for line in reader.messages()]
     expected = {
-        "park": [State.PARKED, State.PARKED], "skip": [State.PARKED, State.REJECTED],
-        "retry": [State.QUEUED, State.QUEUED], "release": [State.QUEUED, State.QUEUED],
+        "park": [State.PARKED, State.PARKED],
+        "skip": [State.PARKED, State.REJECTED],
+        "retry": [State.QUEUED, State.QUEUED],
+        "release": [State.QUEUED, State.QUEUED],
     }.get(kind, [State.PARKED, State.QUEUED])
     assert states == expected
     assert reader.control().mode == (Mode.ANNOTATE if kind == "mode" else None)
@@ -76,8 +84,10 @@ def test_a_request_is_carried_out_once(store: Store, reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("kind", "message_id", "value", "why"),
     [
-        ("release", 1, "", "message 1 is queued, not parked"), ("skip", 77, "", "there is no message 77"),
-        ("skip", None, "", "not understood"), ("mode", None, "always", "there is no mode"),
+        ("release", 1, "", "message 1 is queued, not parked"),
+        ("skip", 77, "", "there is no message 77"),
+        ("skip", None, "", "not understood"),
+        ("mode", None, "always", "there is no mode"),
     ],
 )
 def test_a_request_that_cannot_be_done_is_answered_and_changes_nothing(

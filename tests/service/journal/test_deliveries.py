@@ -2,7 +2,17 @@
 
 import pytest
 
-from hl7calf.service.journal.jobs import MarkAttempt, MarkDelivered, NotPossible, Outcome, Park, Release, Retry, Skip, State
+from hl7calf.service.journal.jobs import (
+    MarkAttempt,
+    MarkDelivered,
+    NotPossible,
+    Outcome,
+    Park,
+    Release,
+    Retry,
+    Skip,
+    State,
+)
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.store import Store
 from tests.service.journal.building import T0, arrival, do, record
@@ -14,7 +24,9 @@ def outcomes(reader: Reader, number: int) -> list[tuple[str, int]]:
     return [(line.outcome, line.times) for line in message.history]
 
 
-def attempt(number: int, outcome: Outcome, why: str = "no answer in 30 s", at: float = T0, counts: bool = True) -> MarkAttempt:
+def attempt(
+    number: int, outcome: Outcome, why: str = "no answer in 30 s", at: float = T0, counts: bool = True
+) -> MarkAttempt:
     return MarkAttempt(number, outcome, why, at + 5, at, counts)
 
 
@@ -87,10 +99,14 @@ def test_what_a_person_does_is_written_with_name_and_reason(store: Store, reader
     do(store, Release(1, "grace", "RIS is back", T0))
     do(store, Retry(1, "grace", "now", T0))
     do(store, Skip(1, "ada", "sent by telephone", T0))
-    told = [(one.kind, one.content["user"], one.content["reason"], one.content["details"]["do"]) for one in reader.entries()]
+    told = [
+        (one.kind, one.content["user"], one.content["reason"], one.content["details"]["do"]) for one in reader.entries()
+    ]
     assert told == [
-        ("queue", "ada", "wait for the RIS", "park"), ("queue", "grace", "RIS is back", "release"),
-        ("queue", "grace", "now", "retry"), ("queue", "ada", "sent by telephone", "skip"),
+        ("queue", "ada", "wait for the RIS", "park"),
+        ("queue", "grace", "RIS is back", "release"),
+        ("queue", "grace", "now", "retry"),
+        ("queue", "ada", "sent by telephone", "skip"),
     ]
     assert outcomes(reader, 1) == [("parked", 1), ("released", 1), ("retried", 1), ("skipped", 1)]
     message = reader.message(1)

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from hl7calf.errors import JournalError, JournalLocked
-from hl7calf.service.journal.files import DATABASE, LOCK, is_owned, make_private_file, open_connection, prepare_folder, take_lock
+from hl7calf.service.journal.files import (
+    DATABASE,
+    LOCK,
+    is_owned,
+    make_private_file,
+    open_connection,
+    prepare_folder,
+    take_lock,
+)
 
 
 def mode(path: Path) -> int:

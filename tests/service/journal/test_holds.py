@@ -136,7 +136,11 @@ STEP = st.one_of(
 @given(st.lists(st.lists(STEP, min_size=1, max_size=4), max_size=10))
 def test_lanes_heads_states_and_books_are_those_of_the_model(batches: list[list[Any]]) -> None:
     model = Model()
-    with TemporaryDirectory() as folder, opened(Path(folder), synchronous="NORMAL") as store, Reader(store.data_dir) as reader:
+    with (
+        TemporaryDirectory() as folder,
+        opened(Path(folder), synchronous="NORMAL") as store,
+        Reader(store.data_dir) as reader,
+    ):
         for batch in batches:
             known = len(model.messages)
             # nobody can mark a message delivered before its number is known

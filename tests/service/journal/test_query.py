@@ -14,7 +14,11 @@ def test_a_list_of_any_length_finds_each_row_once(store: Store, length: int) -> 
     numbers = record(store, *[arrival(f"A{n}") for n in range(length)])
     query = Query(store._connection)
     [(first, last)] = query.rows("days")
-    found = [query.rows_in("numbers_by_control_id", range(first, last + 1), f"A{n}".encode()) for n in range(length)] if length else []
+    found = (
+        [query.rows_in("numbers_by_control_id", range(first, last + 1), f"A{n}".encode()) for n in range(length)]
+        if length
+        else []
+    )
     assert [rows[0][0] for rows in found] == numbers
     query.rows_in("delete_messages", numbers)
     assert query.row("recount") is None

@@ -54,9 +54,20 @@ def test_entries_are_found_by_each_filter(store: Store, reader: Reader) -> None:
     }
     up = {name: sequences(reader.entries(wanted)) for name, wanted in found.items()}
     assert up == {
-        "all": [1, 2, 3, 4], "route": [2], "action": [2], "kind": [3], "control_id": [1, 4], "placer": [1, 4],
-        "placer whole": [1, 4], "placer of another system": [], "since": [2, 3, 4], "until": [1], "both": [4],
-        "placer and action": [], "action and route": [], "future": [],
+        "all": [1, 2, 3, 4],
+        "route": [2],
+        "action": [2],
+        "kind": [3],
+        "control_id": [1, 4],
+        "placer": [1, 4],
+        "placer whole": [1, 4],
+        "placer of another system": [],
+        "since": [2, 3, 4],
+        "until": [1],
+        "both": [4],
+        "placer and action": [],
+        "action and route": [],
+        "future": [],
     }
     assert up == {name: sequences(reader.newest_entries(wanted)) for name, wanted in found.items()}
 
@@ -137,11 +148,12 @@ def tamper(connection: apsw.Connection, chance: random.Random) -> str:
         sequence = chance.choice([numbers[0] - 1, numbers[-1] + 1])
         connection.execute(
             "INSERT INTO entry SELECT ?, at, day, kind, route, action, control_id, message_id, body, hash "
-            "FROM entry WHERE sequence = ?", (sequence, one),
+            "FROM entry WHERE sequence = ?",
+            (sequence, one),
         )
     elif kind == "column":
         column = chance.choice(["at", "day", "kind", "route", "action", "control_id", "message_id"])
-        value = chance.choice(["7", "8", "x"]) if column in ("kind", "route", "action", "control_id") else 7
+        value = {"control_id": b"x", "kind": "x", "route": "x", "action": "x"}.get(column, 7)
         connection.execute(f"UPDATE entry SET {column} = ? WHERE sequence = ?", (value, one))
     else:
         change = chance.choice(["DELETE", "UPDATE", "INSERT"])
@@ -150,9 +162,11 @@ def tamper(connection: apsw.Connection, chance: random.Random) -> str:
         if change == "DELETE":
             connection.execute("DELETE FROM entry_placer WHERE day = ? AND placer = ? AND sequence = ?", row)
         elif change == "UPDATE":
-            connection.execute("UPDATE entry_placer SET placer = 'Z' WHERE day = ? AND placer = ? AND sequence = ?", row)
+            connection.execute(
+                "UPDATE entry_placer SET placer = x'5A' WHERE day = ? AND placer = ? AND sequence = ?", row
+            )
         else:
-            connection.execute("INSERT INTO entry_placer VALUES (?, 'Z', ?)", (row[0], chance.choice([row[2], 999])))
+            connection.execute("INSERT INTO entry_placer VALUES (?, x'5A', ?)", (row[0], chance.choice([row[2], 999])))
     return kind
 
 

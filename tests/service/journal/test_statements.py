@@ -76,7 +76,10 @@ def test_each_statement_is_described_and_used() -> None:
 def test_no_sql_stands_in_python() -> None:
     for path in HERE.glob("*.py"):
         for line in path.read_text("utf-8").splitlines():
-            assert not re.search(r'"(SELECT (?!count\(\*\) FROM sqlite_schema)|INSERT|UPDATE|DELETE|CREATE) ', line), (path.name, line)
+            assert not re.search(r'"(SELECT (?!count\(\*\) FROM sqlite_schema)|INSERT|UPDATE|DELETE|CREATE) ', line), (
+                path.name,
+                line,
+            )
 
 
 def test_an_insert_for_many_rows_repeats_its_values_and_keeps_the_rest() -> None:

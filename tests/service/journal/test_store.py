@@ -25,7 +25,10 @@ def test_the_folder_and_every_file_are_private_whatever_the_umask(tmp_path: Path
             record(store, arrival("A1"))
             rights = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").iterdir()}
             assert rights == {
-                "hl7calf.sqlite3": 0o600, "hl7calf.sqlite3-wal": 0o600, "hl7calf.sqlite3-shm": 0o600, "hl7calf.lock": 0o600,
+                "hl7calf.sqlite3": 0o600,
+                "hl7calf.sqlite3-wal": 0o600,
+                "hl7calf.sqlite3-shm": 0o600,
+                "hl7calf.lock": 0o600,
             }
             assert stat.S_IMODE((tmp_path / "var").stat().st_mode) == 0o700
     finally:

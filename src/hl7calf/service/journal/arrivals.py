@@ -16,7 +16,7 @@ from hl7calf.service.journal.holds import FREE, HELD, hold_keys, must_wait
 from hl7calf.service.journal.jobs import Receipt, RecordArrival, Recorded, State
 from hl7calf.service.journal.ledger import Ledger
 from hl7calf.service.journal.query import Row, microseconds
-from hl7calf.service.modlog import DAY_US
+from hl7calf.service.modlog import DAY_US, text_as_bytes
 
 
 @dataclass(slots=True)
@@ -202,7 +202,7 @@ def _remember(ledger: Ledger, verdict: Verdict, at: int) -> None:
         ledger.run("forget", placer_key)
     for one in verdict.remember:
         before, after = json.dumps(one.before), json.dumps(one.after)
-        ledger.insert("remember", [(one.placer_key, before, after, one.rule, one.control_id, at)])
+        ledger.insert("remember", [(one.placer_key, before, after, one.rule, text_as_bytes(one.control_id), at)])
 
 
 def _insert(ledger: Ledger, rows: _Rows) -> None:

@@ -58,8 +58,9 @@ def restore(source: Path, data_dir: Path, *, node: str, user: str, at: float, hm
     files.prepare_folder(data_dir)
     if (data_dir / files.DATABASE).stat().st_size:
         raise JournalError("data_dir holds a journal already; move it away first")
+    address = f"file:{quote(str(source.absolute()))}?immutable=1"
     try:
-        with closing(apsw.Connection(f"file:{quote(str(source.absolute()))}?immutable=1", flags=_READ_ONLY_URI)) as copy:
+        with closing(apsw.Connection(address, flags=_READ_ONLY_URI)) as copy:
             if not schema.version_of(copy):
                 raise JournalError("this file is not a backup of a journal")
             if copy.execute("PRAGMA integrity_check(1)").get != "ok":

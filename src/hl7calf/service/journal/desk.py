@@ -43,7 +43,9 @@ def ask(
         raise ValueError(f"unknown kind of request: {kind}")
     try:
         with closing(open_connection(data_dir, busy_timeout_s=busy_timeout_s)) as connection:
-            values = (kind, message_id, value, user, reason, microseconds(at))
+            # what a terminal hands over need not be UTF-8
+            texts = [text.encode("utf-8", "replace").decode() for text in (value, user, reason)]
+            values = (kind, message_id, *texts, microseconds(at))
             number: int = connection.execute(sql("insert_request"), values).get
             return number
     except apsw.Error as error:

@@ -375,7 +375,7 @@ WHERE action = ? AND sequence > ? AND sequence < ? AND at >= ? AND at < ?
 
 -- name: entries_by_control_id
 -- Entries about a control ID on one of these days.
-SELECT sequence FROM entry WHERE control_id = ? AND control_id <> '' AND day IN (?*);
+SELECT sequence FROM entry WHERE control_id = ? AND control_id <> x'' AND day IN (?*);
 
 -- name: entry_days
 -- From which day to which there are entries.
@@ -392,7 +392,7 @@ SELECT min(sequence) FROM entry WHERE at >= ?;
 -- name: whole_log
 -- Everything that verifying looks at, a stretch at a time.
 SELECT sequence, at, day, kind, route, action, control_id, message_id, body, hash,
-       (SELECT json_group_array(p.placer) FROM entry_placer p WHERE p.sequence = e.sequence AND p.day = e.day)
+       (SELECT json_group_array(hex(p.placer)) FROM entry_placer p WHERE p.sequence = e.sequence AND p.day = e.day)
 FROM entry e WHERE sequence > ? ORDER BY sequence LIMIT ?;
 
 -- name: stray_placers

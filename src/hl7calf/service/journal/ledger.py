@@ -13,7 +13,7 @@ import apsw
 from hl7calf.service.journal.jobs import Logged
 from hl7calf.service.journal.query import CHUNK, Query, Row, microseconds
 from hl7calf.service.journal.statements import sql, sql_for_rows
-from hl7calf.service.modlog import DAY_US, GENESIS, entry_body, entry_hash, placers_of
+from hl7calf.service.modlog import DAY_US, GENESIS, entry_body, entry_hash, placers_of, text_as_bytes
 
 
 class Ledger(Query):
@@ -39,6 +39,12 @@ class Ledger(Query):
 
     def insert(self, name: str, rows: Sequence[Row]) -> None:
         """Insert rows by a named INSERT, many in one statement."""
+        try:
+            self._insert(name, rows)
+        except UnicodeEncodeError:  # bound before anything is written, so no row is there yet
+            self._insert(name, [tuple(map(_storable, row)) for row in rows])
+
+    def _insert(self, name: str, rows: Sequence[Row]) -> None:
         execute = self._cursor.execute
         whole = len(rows) - len(rows) % CHUNK
         for start in range(0, whole, CHUNK):
@@ -87,13 +93,13 @@ class Ledger(Query):
                 fields["kind"],
                 fields.get("route", ""),
                 fields.get("action", ""),
-                fields.get("control_id", ""),
+                text_as_bytes(fields.get("control_id", "")),
                 fields.get("message_id"),
                 body,
                 digest,
             )
         )
-        self._placers += [(day, placer, sequence) for placer in placers_of(fields)]
+        self._placers += [(day, text_as_bytes(placer), sequence) for placer in placers_of(fields)]
         return Logged(sequence, digest)
 
     def log_decision(
@@ -129,6 +135,11 @@ class Ledger(Query):
         self.write_log()
         settle_heads(self, self._lanes)
         self.insert("add_to_book", [(route, name, n) for (route, name), n in self._counts.items() if n])
+
+
+def _storable(value: Any) -> Any:
+    """Return a text without what UTF-8 cannot say; an odd character in it must not keep a message from the disk."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def settle_heads(ledger: Ledger, lanes: Iterable[tuple[str, str]]) -> None:

@@ -78,11 +78,11 @@ class Reader:
     def changed(self) -> bool:
         """Tell whether another connection committed anything since the last call; cheap enough to ask every 100 ms."""
         try:
-            version = self._connection.pragma("data_version")
+            version: object = self._connection.pragma("data_version")
         except apsw.Error as error:
             raise as_journal_error(error) from None
         before, self._version = self._version, version
-        return version != before
+        return bool(version != before)
 
     # --- the queue
 

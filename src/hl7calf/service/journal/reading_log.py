@@ -12,6 +12,8 @@ from hl7calf.service.modlog import (
     Finding,
     StoredEntry,
     VerifyResult,
+    bytes_as_text,
+    text_as_bytes,
     with_findings,
 )
 from hl7calf.service.modlog import verify as verify_chain
@@ -60,7 +62,7 @@ def remembered(query: Query, placer_key: bytes) -> Remembered | None:
     if row is None:
         return None
     key, before, after, rule, control_id = row
-    return Remembered(key, tuple(json.loads(before)), tuple(json.loads(after)), rule, control_id)
+    return Remembered(key, tuple(json.loads(before)), tuple(json.loads(after)), rule, bytes_as_text(control_id))
 
 
 def _rows(query: Query, wanted: LogFilter, after: int, limit: int, way: str) -> list[Row]:
@@ -83,9 +85,9 @@ def _by_number(query: Query, wanted: LogFilter) -> list[LogEntry]:
         return []
     days = range(first, last + 1)
     if wanted.control_id:
-        found = query.rows_in("entries_by_control_id", days, wanted.control_id)
+        found = query.rows_in("entries_by_control_id", days, text_as_bytes(wanted.control_id))
     else:
-        found = query.rows_in("entries_by_placer", days, wanted.placer.partition("^")[0])
+        found = query.rows_in("entries_by_placer", days, text_as_bytes(wanted.placer.partition("^")[0]))
     read = (entry(query, number) for number in sorted({row[0] for row in found}))
     return [one for one in read if one is not None and _fits(one, wanted)]
 
@@ -117,8 +119,18 @@ def _times(wanted: LogFilter) -> tuple[int, int]:
 
 def _entry(row: Row) -> LogEntry:
     sequence, at, kind, route, action, control_id, message_id, body, digest = row
-    content = json.loads(body)
-    return LogEntry(sequence, seconds(at), kind, route, action, control_id, message_id, content, body, digest)
+    return LogEntry(
+        sequence=sequence,
+        at=seconds(at),
+        kind=kind,
+        route=route,
+        action=action,
+        control_id=bytes_as_text(control_id),
+        message_id=message_id,
+        content=json.loads(body),
+        body=body,
+        hash=digest,
+    )
 
 
 def _whole(query: Query) -> Iterator[StoredEntry]:
@@ -126,6 +138,7 @@ def _whole(query: Query) -> Iterator[StoredEntry]:
     last = -_FOREVER
     while rows := query.rows("whole_log", last, _STRETCH):
         for sequence, at, day, kind, route, action, control_id, message_id, body, digest, placers in rows:
-            found = tuple(json.loads(placers))
+            found = tuple(bytes_as_text(bytes.fromhex(placer)) for placer in json.loads(placers))
+            control_id = bytes_as_text(control_id)
             yield StoredEntry(sequence, at, day, kind, route, action, control_id, message_id, found, body, digest)
         last = rows[-1][0]

@@ -119,7 +119,7 @@ CREATE TABLE remembered (
     before     TEXT NOT NULL,
     after      TEXT NOT NULL,
     rule       TEXT NOT NULL,
-    control_id TEXT NOT NULL,
+    control_id BLOB NOT NULL,
     at         INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX remembered_at ON remembered (at);
@@ -132,17 +132,17 @@ CREATE TABLE entry (
     kind       TEXT NOT NULL,
     route      TEXT NOT NULL,
     action     TEXT NOT NULL,
-    control_id TEXT NOT NULL,
+    control_id BLOB NOT NULL,  -- bytes, as MSH-10 may be anything
     message_id INTEGER,
     body       BLOB NOT NULL,
     hash       BLOB NOT NULL
 ) STRICT;
 CREATE INDEX entry_at ON entry (at);
-CREATE INDEX entry_control_id ON entry (day, control_id) WHERE control_id <> '';
+CREATE INDEX entry_control_id ON entry (day, control_id) WHERE control_id <> x'';
 CREATE INDEX entry_action ON entry (action, sequence);
 CREATE TABLE entry_placer (
     day      INTEGER NOT NULL,
-    placer   TEXT NOT NULL,
+    placer   BLOB NOT NULL,
     sequence INTEGER NOT NULL,
     PRIMARY KEY (day, placer, sequence)
 ) STRICT, WITHOUT ROWID;
