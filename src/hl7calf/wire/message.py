@@ -19,10 +19,10 @@ from typing import NamedTuple
 from hl7calf.wire.charset import blank_multibyte
 from hl7calf.wire.header import Delimiters, Header, read_header
 
-_PATH = re.compile(
+PATH = re.compile(
     r"([A-Z][A-Z0-9]{2})(?:\[([0-9]{1,7})])?(?:-([0-9]{1,5})(?:\(([0-9]{1,7})\))?((?:\.[0-9]{1,7}){0,2}))?"
 )
-_HEADERS = ("MSH", "FHS", "BHS")
+HEADERS = ("MSH", "FHS", "BHS")
 
 
 class Span(NamedTuple):
@@ -115,7 +115,7 @@ class Message:
         name, start, end = segment.name, segment.start, segment.end
         if number < 1 or not name:
             return None
-        if name in _HEADERS:
+        if name in HEADERS:
             if number == 1:
                 return Span(start + 3, start + 4) if start + 4 <= end else None
             number -= 1
@@ -130,7 +130,7 @@ class Message:
         if not segment.name:
             return []
         spans = self._cut(Span(segment.start, segment.end), self.header.delimiters.field, 0)[1:]
-        if segment.name in _HEADERS and segment.end >= segment.start + 4:
+        if segment.name in HEADERS and segment.end >= segment.start + 4:
             spans.insert(0, Span(segment.start + 3, segment.start + 4))
         return spans
 
@@ -201,7 +201,7 @@ class Message:
         Raises:
             ValueError: the path is not one.
         """
-        match = _PATH.fullmatch(path)
+        match = PATH.fullmatch(path)
         if match is None:
             raise ValueError(f"not a path: {path!r}")
         name, occurrence, number, repetition, parts = match.groups()
