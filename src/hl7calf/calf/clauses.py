@@ -1,11 +1,6 @@
-"""What a cue reaches: the mentions of one passage with their status.
+"""One passage read: its sentences and sections, its findings with their status, its cues and sites.
 
-Law: linear in the number of mentions; a negation ends where the sentence ends, at a contrast (`but`, `pt has`),
-and at a comma that starts a new finding; every finding has exactly one status, the one of the cue nearest to it
-that reaches it.
-
-Source: the trigger kinds (negation, pseudo-negation, conditional, history, experiencer) follow the published
-ConText and NegEx work [Chapman2007]; the extent of each is own design for order text.
+Law: linear in the length of the passage; a check box decides about its own label, whatever the cues say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,46 +9,12 @@ from dataclasses import dataclass, field, replace
 from hl7calf.calf.boxes import read_boxes
 from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.passages import Passage
+from hl7calf.calf.scope import Found, Scope
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.words import ends_sentence
 
-MAX_GAP = 9
-"""Tokens between a cue and the first finding it governs; longer gaps are other business."""
-STATUS_OF = {
-    "negated": "negated",
-    "answered no": "negated",
-    "answered yes": "affirmed",
-    "affirmed": "affirmed",
-    "question": "uncertain",
-    "removed": "historical",
-    "other person": "other person",
-    "hypothetical": "hypothetical",
-    "past": "past",
-}
-CONNECTORS = frozenset({"or", "nor", "and", "&", "/", "+", ",", "and/or", "plus"})
 GOES_ON = frozenset("from in on at by last and w with but now surgically after during via yrs years".split())
 """Words after `removed`, `suspected` and their like that show the finding stood before them."""
-VERBS = frozenset(
-    "seen noted present on with has had in showing shows showed visible visualized identified found evident "
-    "appreciated incidental w per by from".split()
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A finding with its status and its place in the passage.
-
-    `status`: affirmed | negated | uncertain | historical | other person | hypothetical. `past` tells that a
-    history cue (`hx of`, `prior`) governs it, which is weak: calcification persists, a DVT does not.
-    `sentence` numbers the sentences of the passage from 0.
-    """
-
-    mention: Mention
-    passage: Passage
-    status: str = "affirmed"
-    past: bool = False
-    sentence: int = 0
-    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +44,12 @@ def read_passage(passage: Passage, tables: Tables, without: str | None = None) -
     found = [
         Found(m, passage, sentence=sentences[m.first], section=sections.get(m.first, ""))
         for m in mentions
-        if m.concept != "not" and not any(m.first >= c.first and m.last <= c.last for c in cues if c.concept == "no cue")
+        if m.concept != "not"
+        and not any(m.first >= c.first and m.last <= c.last for c in cues if c.concept == "no cue")
     ]
     ticked, _ = read_boxes(passage.tokens)
     sites = tuple(m for m in tables.sites.find(passage.tokens, where, without) if ticked.get(m.first, True))
-    statuses = [_ticked(f, ticked) for f in _Scope(passage, found, cues, sentences).apply()]
+    statuses = [_ticked(f, ticked) for f in Scope(passage, found, cues, sentences).apply()]
     return Read(passage, tuple(statuses), cues, sites, tuple(sentences), ticked)
 
 
@@ -122,7 +84,7 @@ def read_statuses(
     sections = _sections(passage, tables, sentences, without)
     found = [Found(m, passage, sentence=sentences[m.first], section=sections.get(m.first, "")) for m in mentions]
     ticked, _ = read_boxes(passage.tokens)
-    return [_ticked(f, ticked) for f in _Scope(passage, found, cues, sentences).apply()]
+    return [_ticked(f, ticked) for f in Scope(passage, found, cues, sentences).apply()]
 
 
 def _cues(passage: Passage, tables: Tables, without: str | None) -> list[Mention]:
@@ -160,7 +122,10 @@ def _by_direction(mention: Mention, passage: Passage, tables: Tables) -> Mention
         backward = backward or after is None or after.norm in ".;\n,)"
     else:
         backward = before is not None and (
-            after is None or (not after.is_word and after.norm not in "-:(?") or after.norm in GOES_ON or after.norm[:1].isdigit()
+            after is None
+            or (not after.is_word and after.norm not in "-:(?")
+            or after.norm in GOES_ON
+            or after.norm[:1].isdigit()
         )
     wanted = "after" if backward else "before"
     phrase = mention.phrase if mention.phrase.direction == wanted else twin[wanted]
@@ -173,9 +138,8 @@ def _sentences(passage: Passage, inside: set[int]) -> list[int]:
     tokens = list(passage.tokens)
     for index in range(len(tokens)):
         numbers.append(number)
-        if index not in inside and ends_sentence(tokens, index):
-            number += 1
-        elif index in inside and tokens[index].norm == "?" and ends_sentence(tokens, index):
+        may_end = index not in inside or tokens[index].norm == "?"
+        if may_end and ends_sentence(tokens, index):
             number += 1
     return numbers
 
@@ -191,145 +155,3 @@ def _sections(passage: Passage, tables: Tables, sentences: Sequence[int], withou
                 break
             marked[token] = header.concept
     return marked
-
-
-class _Scope:
-    """Applies each cue of a passage to the findings it reaches."""
-
-    def __init__(self, passage: Passage, found: list[Found], cues: Sequence[Mention], sentences: Sequence[int]) -> None:
-        self.tokens = passage.tokens
-        self.found = found
-        self.cues = cues
-        self.sentences = sentences
-        self.contrasts = [c for c in cues if c.concept == "contrast"]
-
-    def apply(self) -> list[Found]:
-        """Return the findings with their status set."""
-        for cue in self.cues:
-            if cue.concept in STATUS_OF and cue.phrase.direction in ("before", "both"):
-                self._forward(cue)
-        for cue in self.cues:
-            if cue.concept in STATUS_OF and cue.phrase.direction in ("after", "both"):
-                self._backward(cue)
-        return [self._in_section(f) for f in self.found]
-
-    @staticmethod
-    def _in_section(found: Found) -> Found:
-        if found.section == "allergies" or (
-            found.section == "medications" and found.mention.phrase.table == "calcification"
-        ):
-            return replace(found, status="hypothetical")
-        if found.section == "family":
-            return replace(found, status="other person")
-        if found.section == "past":
-            return replace(found, past=True)
-        return found
-
-    def _mark(self, index: int, cue: Mention) -> None:
-        status = STATUS_OF[cue.concept]
-        found = self.found[index]
-        if status == "past":
-            self.found[index] = replace(found, past=True)
-        elif found.status in ("other person", "hypothetical") and cue.phrase.direction == "before":
-            return
-        elif status == "historical" and found.status == "negated":
-            return
-        else:
-            self.found[index] = replace(found, status=status)
-
-    def _forward(self, cue: Mention) -> None:
-        sentence = self.sentences[cue.last - 1]
-        reach = cue.phrase.reach
-        previous: Found | None = None
-        for index, found in enumerate(self.found):
-            first = found.mention.first
-            if first < cue.last or found.sentence != sentence:
-                if first >= cue.last and found.sentence > sentence:
-                    break
-                continue
-            start = previous.mention.last if previous else cue.last
-            if self._contrast_between(cue.last, first, reach == "sentence"):
-                break
-            if reach != "sentence":
-                if previous is not None and reach in ("next", "adjacent"):
-                    break
-                if not self._reaches(start, found, previous is not None, reach, cue.concept == "question"):
-                    break
-            self._mark(index, cue)
-            previous = found
-
-    def _contrast_between(self, first: int, last: int, is_wide: bool = False) -> bool:
-        return any(first <= c.first < last and (c.phrase.reach == "sentence" or not is_wide) for c in self.contrasts)
-
-    def _reaches(self, start: int, found: Found, is_later: bool, reach: str, is_question: bool) -> bool:
-        gap = [self.tokens[i].norm for i in range(start, found.mention.first)]
-        if reach == "adjacent" and gap or len(gap) > MAX_GAP or ":" in gap or ")" in gap:
-            return False
-        if self._restarted(start, found.mention.first):
-            return False
-        has_comma = "," in gap or "-" in gap
-        if not is_later:
-            return not has_comma
-        joined = [g for g in gap if g in CONNECTORS]
-        if is_question and has_comma and not set(gap) & {"or", "and", "nor"}:
-            return False
-        if not joined:
-            return len(gap) <= 1 and not has_comma and found.mention.phrase.table != "calcification" and not (set(gap) & VERBS)
-        if any(g in VERBS for g in gap):
-            return False
-        if "or" in gap or "nor" in gap or "/" in gap:
-            return True
-        return reach == "wide" and self._is_bare(found) or self._list_goes_on(found) or self._is_bare(found)
-
-    def _restarted(self, first: int, last: int) -> bool:
-        """Tell whether another cue that looks forward stands in the gap."""
-        return any(
-            first <= c.first < last and c.phrase.direction == "before" and c.concept in ("question", "negated", "affirmed")
-            for c in self.cues
-        )
-
-    def _is_bare(self, found: Found) -> bool:
-        """Tell whether a list item has nothing but its own words before the next comma or end."""
-        index = found.mention.last
-        while index < len(self.tokens) and self.sentences[index] == found.sentence:
-            norm = self.tokens[index].norm
-            if norm in (",", ";", ".", ")", "\n"):
-                return True
-            if norm not in ("or", "and", "/", "&", "nor") and not any(
-                f.mention.first <= index < f.mention.last for f in self.found
-            ):
-                return False
-            index += 1
-        return True
-
-    def _list_goes_on(self, found: Found) -> bool:
-        """Tell whether an `or` follows in the same list: `no A, B or C` negates all three."""
-        later = [f for f in self.found if f.mention.first >= found.mention.last and f.sentence == found.sentence]
-        start = found.mention.last
-        for item in later[:4]:
-            gap = [self.tokens[i].norm for i in range(start, item.mention.first)]
-            if len(gap) > 4 or set(gap) & VERBS:
-                return False
-            if "or" in gap or "nor" in gap:
-                return True
-            start = item.mention.last
-        return False
-
-    def _backward(self, cue: Mention) -> None:
-        sentence = self.sentences[cue.first]
-        candidates = [i for i, f in enumerate(self.found) if f.mention.last <= cue.first and f.sentence == sentence]
-        if not candidates:
-            return
-        later = self.found[candidates[-1]]
-        gap = [self.tokens[i].norm for i in range(later.mention.last, cue.first)]
-        if len(gap) > 12 or self._contrast_between(later.mention.last, cue.first - 1):
-            return
-        self._mark(candidates[-1], cue)
-        for index in reversed(candidates[:-1]):
-            found = self.found[index]
-            between = [self.tokens[i].norm for i in range(found.mention.last, later.mention.first)]
-            chained = set(between) & {"or", "and", "/", "&", "nor"} and "," not in between
-            if not (chained or not between) or len(between) > 4 or set(between) & VERBS:
-                break
-            self._mark(index, cue)
-            later = found

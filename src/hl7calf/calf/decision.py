@@ -109,7 +109,9 @@ def _carry_on(
     if isinstance(change, Gate):
         return Decided(replace(order, action=Action.REVIEW, gates=(*order.gates, change)))
     if is_request:
-        kept = gate("X22", "the change no longer asks for the upgraded study; the complete code is kept until a person decides")
+        kept = gate(
+            "X22", "the change no longer asks for the upgraded study; the complete code is kept until a person decides"
+        )
         return Decided(replace(order, action=Action.REVIEW, gates=(*order.gates, kept), modifications=(change,)))
     mapped = Gate("X2", f"not a request: {CARRIED}")
     return Decided(replace(order, action=Action.UPGRADE, gates=(mapped,), modifications=(change,)))
@@ -196,7 +198,9 @@ def _upgrade(
         return Decided(replace(order, action=Action.REVIEW, gates=(*order.gates, change)))
     note = _note(message, group, indication, setting, "upgrade", UPGRADED)
     before = tuple(c for t in triplets for c in (t.code, t.name, t.system))
-    kept = Remembered(order.placer_key, before, components, f"{RULE_ID} {RULE_VERSION}", message.header.control_id.decode("latin-1"))
+    kept = Remembered(
+        order.placer_key, before, components, f"{RULE_ID} {RULE_VERSION}", message.header.control_id.decode("latin-1")
+    )
     return Decided(replace(order, modifications=(change, note)), kept if order.placer_key else None)
 
 

@@ -18,7 +18,9 @@ NUMBERS = {
 }  # fmt: skip
 LEADS = frozenset({"x", "for", "over", "past", "last", "since", "about", "~", "approx", "times", "the", "these"})
 BEGINNINGS = frozenset("started began begun onset noticed noted starting developed beginning appeared since".split())
-NOT_DURATION = frozenset("old yo y.o gestation pregnant ga iup pp postpartum postop post pod gestational premature".split())
+NOT_DURATION = frozenset(
+    "old yo y.o gestation pregnant ga iup pp postpartum postop post pod gestational premature".split()
+)
 DATED = frozenset("xr xray ct mri us film films on dated from since done seen dob x ray duplex date".split()) - {"x"}
 FRACTIONS = {"7": "day", "52": "week", "12": "month"}
 
@@ -56,10 +58,16 @@ def _spans(tokens: Sequence[Token], units: Mapping[str, str]) -> list[_Span]:
             index += 1
             continue
         number, unit, last = match
-        led = index > 0 and tokens[index - 1].norm in LEADS or tokens[index].norm.startswith("x")
+        led = (index > 0 and tokens[index - 1].norm in LEADS) or tokens[index].norm.startswith("x")
         after = [t.norm for t in tokens[last : last + 2]]
         before = [t.norm for t in tokens[max(0, index - 2) : index]]
-        is_age = after[:2] == ["/", "o"] or bool(set(after[:1]) & NOT_DURATION) or set(after) & {"old"} or bool(set(before) & {"day", "pod", "week", "at", "in", "age", "q"}) and not led
+        is_age = (
+            after[:2] == ["/", "o"]
+            or bool(set(after[:1]) & NOT_DURATION)
+            or set(after) & {"old"}
+            or (bool(set(before) & {"day", "pod", "week", "at", "in", "age", "q"})
+            and not led)
+        )
         if not is_age:
             found.append(_Span(_say(number, unit), index, last, "ago" in after[:1] or "prior" in after[:1], led))
         index = last
@@ -91,8 +99,8 @@ def _number_and_unit(tokens: Sequence[Token], index: int, units: Mapping[str, st
     if digits and following in ("-", "to", "or") and index + 2 < len(tokens) and tokens[index + 2].norm.isdigit():
         number, last = f"{number}-{tokens[index + 2].norm}", index + 3
     elif digits and following.isdigit() and tokens[index + 1].start - tokens[index].end == 1 and last + 1 < len(tokens):
-        if units.get(tokens[last + 1].norm):
-            number, last = f"{number}-{following}", index + 2
+        # the hyphen of `3-4 days` joins, so the numbers stand next to each other
+        number, last = (f"{number}-{following}", index + 2) if tokens[last + 1].norm in units else (number, last)
     if last < len(tokens) and tokens[last].norm in ("more", "full", "whole", "+"):
         last += 1
     unit = units.get(tokens[last].norm) if last < len(tokens) else None
@@ -145,8 +153,13 @@ def _to_symptom(read: Read, span: _Span) -> int | None:
         if table == "findings" and found.status == "uncertain":
             continue  # `pain, r/o DVT x 2 wks`: the question has no duration
         counts = found.status in ("affirmed", "uncertain") and table in ("symptoms", "calcification")
-        counts = counts or (table == "findings" and found.mention.concept == "other" and found.status == "affirmed"
-                            and tokens[found.mention.first].norm in ("complaint", "symptoms", "sx", "sxs", "tightness", "stiffness", "asymmetry"))
+        counts = counts or (
+            table == "findings"
+            and found.mention.concept == "other"
+            and found.status == "affirmed"
+            and tokens[found.mention.first].norm
+            in ("complaint", "symptoms", "sx", "sxs", "tightness", "stiffness", "asymmetry")
+        )
         if nearest is None or gap < nearest[0]:
             nearest = (gap, counts)
     if nearest is None and words & {"duration", "long", "symptoms", "onset", "sx"}:

@@ -7,9 +7,10 @@ Source: clinical information asked for in the guideline text [Guideline]; risk f
 
 from collections.abc import Iterable, Sequence
 
-from hl7calf.calf.clauses import Found, Read
+from hl7calf.calf.clauses import Read
 from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.schema import RISKS, SYMPTOMS
+from hl7calf.calf.scope import Found
 from hl7calf.calf.tables import Tables
 
 MODALITIES = ("XR", "CT", "MRI", "US")
@@ -99,15 +100,20 @@ def _is_no_event(found: Found) -> bool:
     """`pre CABG`, `requested by vascular surgery`: an operation to come, or a department."""
     before = [t.norm for t in found.passage.tokens[max(0, found.mention.first - 2) : found.mention.first]]
     after = [t.norm for t in found.passage.tokens[found.mention.last : found.mention.last + 1]]
-    return bool(set(before) & {"pre", "preop", "planned", "planning", "awaiting", "upcoming", "scheduled", "before", "by", "per", "for"}
-                or set(after) & {"clinic", "consult", "team", "service", "planned", "scheduled"})
+    return bool(
+        set(before)
+        & {"pre", "preop", "planned", "planning", "awaiting", "upcoming", "scheduled", "before", "by", "per", "for"}
+        or set(after) & {"clinic", "consult", "team", "service", "planned", "scheduled"}
+    )
 
 
 def _is_long_ago(found: Found, year: int) -> bool:
     """An operation dated by a year or by years is not a recent one."""
     tokens = found.passage.tokens
     around = [t.norm for t in tokens[max(0, found.mention.first - 3) : found.mention.last + 5]]
-    years = any(a in ("yr", "yrs", "year", "years") or (a.endswith(("y", "yr", "yrs")) and a[0].isdigit()) for a in around)
+    years = any(
+        a in ("yr", "yrs", "year", "years") or (a.endswith(("y", "yr", "yrs")) and a[0].isdigit()) for a in around
+    )
     return (years and "ago" in around) or any(a.isdigit() and len(a) == 4 and 1950 <= int(a) < year for a in around)
 
 
@@ -121,7 +127,11 @@ def read_imaging(reads: Sequence[Read], tables: Tables, has_earlier_study: bool)
     for read in reads:
         if read.passage.kind == "name":
             for mention in tables.imaging.find(read.passage.tokens, "text"):
-                if mention.concept != "US" and mention.first and read.passage.tokens[mention.first - 1].norm in ("on", "per", "from"):
+                if (
+                    mention.concept != "US"
+                    and mention.first
+                    and read.passage.tokens[mention.first - 1].norm in ("on", "per", "from")
+                ):
                     said.add(mention.concept)
         if read.passage.kind == "text":
             for mention in tables.imaging.find(read.passage.tokens, "text"):
@@ -133,31 +143,69 @@ def read_imaging(reads: Sequence[Read], tables: Tables, has_earlier_study: bool)
 def _was_done(read: Read, mention: Mention) -> bool:
     tokens = read.passage.tokens
     sentence = read.sentence_of(mention.first)
-    before = [tokens[i].norm for i in range(max(0, mention.first - 4), mention.first) if read.sentence_of(i) == sentence]
-    after = [tokens[i].norm for i in range(mention.last, min(len(tokens), mention.last + 4)) if read.sentence_of(i) == sentence]
+    before = [
+        tokens[i].norm for i in range(max(0, mention.first - 4), mention.first) if read.sentence_of(i) == sentence
+    ]
+    after = [
+        tokens[i].norm
+        for i in range(mention.last, min(len(tokens), mention.last + 4))
+        if read.sentence_of(i) == sentence
+    ]
     if mention.concept == "US":
         if set(before[-2:]) & (FUTURE | NO_IMAGING):
             return False
         dated = len(after) > 1 and after[0].isdigit() and after[1] in ("/", "-")
-        later = [tokens[i].norm for i in range(mention.last, min(len(tokens), mention.last + 6)) if read.sentence_of(i) == sentence]
+        later = [
+            tokens[i].norm
+            for i in range(mention.last, min(len(tokens), mention.last + 6))
+            if read.sentence_of(i) == sentence
+        ]
         told = set(later) & {"was", "neg", "negative", "normal", "nondiagnostic", "inconclusive", "showed"}
-        return bool(set(before[-2:]) & PAST_US or told or set(after[:2]) & (PAST_US - {"on", "from", "per", "ed", "er"})) or dated
-    if set(before[-1:]) & {"no", "without", "never"} or before[-2:] in (["no", "prior"], ["no", "recent"], ["no", "previous"]):
+        return (
+            bool(set(before[-2:]) & PAST_US or told or set(after[:2]) & (PAST_US - {"on", "from", "per", "ed", "er"}))
+            or dated
+        )
+    if set(before[-1:]) & {"no", "without", "never"} or before[-2:] in (
+        ["no", "prior"],
+        ["no", "recent"],
+        ["no", "previous"],
+    ):
         return False
-    ahead = set(after[:3]) & {"pending", "ordered", "scheduled", "planned", "requested", "tomorrow", "next", "if", "to", "needed", "recommended", "advised", "later"}
+    ahead = set(after[:3]) & {
+        "pending",
+        "ordered",
+        "scheduled",
+        "planned",
+        "requested",
+        "tomorrow",
+        "next",
+        "if",
+        "to",
+        "needed",
+        "recommended",
+        "advised",
+        "later",
+    }
     if ahead and not set(after) & {"shows", "showed", "with"}:
         return False
     wanted = set(before[-3:]) & (FUTURE - {"to", "if", "then", "do", "may", "order", "need"})
-    return not wanted and not (before[-1:] in (["if"], ["get"], ["may"], ["need"], ["to"]))
+    return not wanted and before[-1:] not in (["if"], ["get"], ["may"], ["need"], ["to"])
 
 
 def read_characteristics(reads: Sequence[Read], tables: Tables) -> tuple[str, ...]:
     """Return the calcification's characteristics as own words, in the order of the text; never a judgement."""
     said: list[str] = []
     for read in reads:
-        marks = [f for f in read.findings if f.mention.phrase.table == "calcification" and f.status in ("affirmed", "uncertain")]
+        marks = [
+            f
+            for f in read.findings
+            if f.mention.phrase.table == "calcification" and f.status in ("affirmed", "uncertain")
+        ]
         for mention in tables.characteristics.find(read.passage.tokens, "text"):
-            near = any(f.sentence == read.sentence_of(mention.first) and abs(f.mention.first - mention.last) <= 6 for f in marks)
+            near = any(
+                f.sentence == read.sentence_of(mention.first) and abs(f.mention.first - mention.last) <= 6
+                for f in marks
+            )
             if near and mention.concept not in said:
                 said.append(mention.concept)
     return tuple(said)

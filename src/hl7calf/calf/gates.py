@@ -9,8 +9,9 @@ Source: the table of exclusions and holds, [CLINICAL 4]; which are the author's 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hl7calf.calf.clauses import Found, read_statuses
+from hl7calf.calf.clauses import read_statuses
 from hl7calf.calf.passages import Passage
+from hl7calf.calf.scope import Found
 from hl7calf.calf.study import Study
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.verdict import Gate
@@ -137,6 +138,8 @@ def _says_years_old(follow: Sequence[str]) -> bool:
         return False
     if follow[0] in ("yo", "yof", "yom", "y.o", "yrold"):
         return True
-    if follow[0] == "y" and follow[1:3] == ["/", "o"] or follow[0] == "y" and follow[1:3] == [".", "o"]:
+    if (follow[0] == "y" and follow[1:3] == ["/", "o"]) or (follow[0] == "y" and follow[1:3] == [".", "o"]):
         return True
-    return follow[0] in ("y", "yr", "yrs", "year", "years", "mo", "month", "months", "wk", "week", "day") and follow[1:2] in (["old"], ["o"])
+    return follow[0] in ("y", "yr", "yrs", "year", "years", "mo", "month", "months", "wk", "week", "day") and follow[
+        1:2
+    ] in (["old"], ["o"])

@@ -21,9 +21,9 @@ from hl7calf.calf.passages import Passage
 from hl7calf.calf.pitfalls import name_pitfalls
 from hl7calf.calf.rule import Options
 from hl7calf.calf.sides import Laterality, read_laterality
-from hl7calf.calf.sites import Attached, Attachment
+from hl7calf.calf.sites import Attachment
 from hl7calf.calf.status import Calcification, decide_calcification
-from hl7calf.calf.study import Study, Triplet, EARLIER_BEFORE, is_earlier_study, read_study
+from hl7calf.calf.study import EARLIER_WORDS, Study, Triplet, is_earlier_study, read_study
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.verdict import Action, Evidence, Facts, Gate
 
@@ -33,13 +33,15 @@ class OrderText:
     """What the rule reads of one order; the wire is already behind it.
 
     `codes` are (code, text) of DG1-3 with an ICD-10-CM or unnamed system. `age` is in years at MSH-7, None when
-    not known. `is_request` tells by ORC-1 and ORC-5; `year` is the message's.
+    not known. `is_request` tells by ORC-1 and ORC-5, `asks` also
+    for SN, which carries an order's content before it is one; `year` is the message's.
     """
 
     triplets: tuple[Triplet, ...]
     passages: tuple[Passage, ...]
     codes: tuple[str, ...] = ()
     is_request: bool = True
+    asks: bool = True
     age: int | None = None
     year: int = 9999
     is_pregnant: bool = False
@@ -103,7 +105,7 @@ def _extents(
         if passage.kind == "text":
             everything = tables.extent.find(passage.tokens, "text", without)
             mentions = [m for m in everything if m.concept != "none"]
-            earlier |= {"mentioned" for m in everything if m.concept == "none" and m.phrase.words[0] in EARLIER_BEFORE}
+            earlier |= {"mentioned" for m in everything if m.concept == "none" and EARLIER_WORDS & set(m.phrase.words)}
             ticked = read_boxes(passage.tokens)[0]
             if ticked:
                 said |= {m.concept for m in tables.extent.find(passage.tokens, "name", without) if ticked.get(m.first)}
@@ -118,7 +120,7 @@ def _facts(
     laterality: Laterality, extents: frozenset[str], earlier: frozenset[str], tables: Tables,
 ) -> Facts:  # fmt: skip
     is_target = (
-        study.is_ultrasound and order.is_request and calcification.in_calf
+        study.is_ultrasound and order.asks and calcification.in_calf
         and calcification.status in ("affirmed", "uncertain")
     )  # fmt: skip
     symptoms = read_symptoms(reads, coded.symptoms)
@@ -132,8 +134,8 @@ def _facts(
     risks = read_risks(reads, [*coded.risks, *(["pregnancy"] if order.is_pregnant else [])], order.year)
     return Facts(
         is_ultrasound=study.is_ultrasound, calf=calf, calcification=calcification.status, target=is_target,
-        limited="limited" in extents, laterality=laterality.side, symptoms=symptoms, duration=duration, risk_factors=risks,
-        prior_imaging=imaging, missing=tuple(k for k, v in provided.items() if not v),
+        limited="limited" in extents, laterality=laterality.side, symptoms=symptoms, duration=duration,
+        risk_factors=risks, prior_imaging=imaging, missing=tuple(k for k, v in provided.items() if not v),
         location=calcification.location, characteristics=characteristics,
     )  # fmt: skip
 
@@ -158,7 +160,11 @@ def _gates(
     if extents == {"limited", "complete"}:
         found.append(gate("X22", "both a limited and a complete study are asked for"))
     if calcification.status == "uncertain" and calcification.in_calf:
-        found.append(gate("X27") if not options.uncertain_to_review else gate("X22", "suspected only, and this site reviews those"))
+        found.append(
+            gate("X27")
+            if not options.uncertain_to_review
+            else gate("X22", "suspected only, and this site reviews those")
+        )
     return list({g.code: g for g in reversed(found)}.values())[::-1]
 
 

@@ -8,14 +8,16 @@ from collections.abc import Iterable
 
 from hl7calf.calf.passages import Passage
 
-ENGLISH = frozenset("the of with and on for in pain left right rule out no has is to eval leg calf swelling seen hx pt per from".split())
+ENGLISH = frozenset(
+    "the of with and on for in pain left right rule out no has is to eval leg calf swelling seen hx pt per from".split()
+)
 FOREIGN = frozenset(
     "de del la el los las en con sin por para izquierda izquierdo izq derecha derecho pantorrilla dolor pierna "
-    "calcificacion calcificaciones descartar eco le les des du au aux dans avec sans gauche droit droite mollet douleur "
-    "et chez une un jambe recherche pas der die das und mit ohne im am bei rechts links linke rechte wade verkalkung "
+    "calcificacion calcificaciones descartar eco le les des du au aux dans avec sans gauche droit droite mollet "
+    "douleur et chez une un jambe recherche pas der die das und mit ohne im am bei rechts links linke rechte wade verkalkung "
     "verkalkungen schmerz schmerzen ausschluss unterschenkel keine nach seit da do na no com sem esquerda esquerdo "
-    "direita direito panturrilha dor calcificacao edema perna suspeita tvp tvt trombosis thrombose trombose il della nel "
-    "bilaterale y e o ou para zur von".split()
+    "direita direito panturrilha dor calcificacao edema perna suspeita tvp tvt trombosis "
+    "thrombose trombose il della nel bilaterale y e o ou para zur von".split()
 )
 SHARED = frozenset("no le la do da des en y e o il am im".split())
 

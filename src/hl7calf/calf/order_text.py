@@ -26,6 +26,7 @@ class Control(StrEnum):
     REQUEST = "request"  # evaluate
     CHANGE = "change"  # evaluate again; a remembered upgrade is kept
     FOLLOWS = "follows"  # cancel, hold and their like: carries the remembered code
+    NUMBER = "number"  # SN asks for an order number: content of a request, but not yet one
     STATUS = "status"  # passes untouched
     UNKNOWN = "unknown"  # no ORC-1: a person decides
 
@@ -39,6 +40,8 @@ def control_of(order_control: str, order_status: str) -> Control:
     if not order_control:
         return Control.UNKNOWN
     control = REQUESTS.get(order_control.upper())
+    if order_control.upper() == "SN":
+        return Control.NUMBER
     if control is None:
         return Control.FOLLOWS if order_control.upper() in FOLLOWERS else Control.STATUS
     if order_status.upper() in STARTED:
@@ -57,13 +60,16 @@ def value(message: Message, segment: Segment | None, number: int, component: int
     return read_text(message, part).value.strip() if part else ""
 
 
-def read_order_text(message: Message, group: OrderGroup, patient: PatientParts, tables: Tables, control: Control) -> OrderText:
+def read_order_text(
+    message: Message, group: OrderGroup, patient: PatientParts, tables: Tables, control: Control
+) -> OrderText:
     """Return what the rule reads of this order."""
     now = message.header.field(7).decode("ascii", "replace").strip()
     return OrderText(
         triplets=tuple(triplets_of(message, group)),
         passages=tuple(read_passages(message, group, patient, tables)),
         codes=tuple(_diagnosis_codes(message, group, tables)),
+        asks=control in (Control.REQUEST, Control.CHANGE, Control.UNKNOWN, Control.NUMBER),
         is_request=control in (Control.REQUEST, Control.CHANGE, Control.UNKNOWN),
         age=age_at(value(message, patient.pid, 7), now),
         year=int(now[:4]) if now[:4].isdigit() else 9999,

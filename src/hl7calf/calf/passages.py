@@ -17,7 +17,6 @@ from hl7calf.wire.message import Message, Segment, Span
 from hl7calf.wire.orders import OrderGroup, PatientParts
 from hl7calf.wire.text import Text, read_text
 
-
 CUT_LINE = 45
 """Characters from which a line without a full stop is taken for cut; feeds cut at 50 to 120."""
 
@@ -61,7 +60,9 @@ class Reader:
             tokens = tuple(tokenize(text.value, self.tables.respelled))
             yield Passage(path, kind, text.value, text.offsets, tokens)
 
-    def components(self, segment: Segment, name: str, number: int, wanted: Sequence[int], kind: str) -> Iterator[Passage]:
+    def components(
+        self, segment: Segment, name: str, number: int, wanted: Sequence[int], kind: str
+    ) -> Iterator[Passage]:
         """Yield the wanted components (1-based) of every repetition of a field."""
         span = self.message.field(segment, number)
         if span is None or span.start == span.end:
@@ -225,4 +226,8 @@ def _answer(reader: Reader, question: Span | None, spans: Sequence[Span], path: 
 
 def _answer_kind(question: str) -> str:
     low = question.strip().lower()
-    return "name" if low in ("procedure", "modifiers", "cpt modifiers", "modifier", "p^procedure", "side", "laterality") else "text"
+    return (
+        "name"
+        if low in ("procedure", "modifiers", "cpt modifiers", "modifier", "p^procedure", "side", "laterality")
+        else "text"
+    )

@@ -46,7 +46,7 @@ def _schema(columns: str, key: str, phrases: bool = True, **vocabulary: list[str
 
 SCHEMAS: Mapping[str, Schema] = {
     "calcification.csv": _schema(
-        "phrase means example counterexample why", "phrase", means=["calcification", "weak", "not"]
+        "phrase means example counterexample why", "phrase", means=["calcification", "weak", "denied", "not"]
     ),
     "sites.csv": _schema("phrase site location example counterexample why", "phrase"),
     "symptoms.csv": _schema("phrase symptom example", "phrase", symptom=SYMPTOMS),
@@ -56,8 +56,8 @@ SCHEMAS: Mapping[str, Schema] = {
         "phrase cue direction reach example why",
         "phrase direction",
         cue=[
-            "negated", "answered no", "answered yes", "affirmed", "no cue", "question", "removed", "other person", "hypothetical",
-            "past", "contrast",
+            "negated", "answered no", "answered yes", "affirmed", "no cue", "question", "removed", "other person",
+            "hypothetical", "past", "contrast",
         ],
         direction=["before", "after", "both"],
         reach=["adjacent", "next", "list", "wide", "sentence", "none"],

@@ -75,14 +75,18 @@ def _sided(read: Read, tables: Tables) -> list[_Sided]:
     cues = {t for c in read.cues for t in range(c.first, c.last)}
     found: list[_Sided] = []
     for mention in tables.sides.find(tokens, "text"):
-        if not read.ticked.get(mention.first, True) or mention.concept == "none" or (mention.first in cues and tokens[mention.first].norm in LETTERS):
+        if (
+            not read.ticked.get(mention.first, True)
+            or mention.concept == "none"
+            or (mention.first in cues and tokens[mention.first].norm in LETTERS)
+        ):
             continue
         if any(f.mention.first == mention.last and f.mention.concept == "recent_surgery" for f in read.findings):
             continue  # `left THR`: the operation's side
         site = _site_beside(read, mention)
-        if mention.last - mention.first == 1 and tokens[mention.first].norm in LETTERS:
-            if not _letter_counts(read, mention, site):
-                continue
+        is_letter = mention.last - mention.first == 1 and tokens[mention.first].norm in LETTERS
+        if is_letter and not _letter_counts(read, mention, site):
+            continue
         own = tokens[mention.first].norm[-2:] == "le" and site is None
         name = "leg" if own else (site.concept if site else "")
         found.append(_Sided(mention.concept, name, read, mention, site))
@@ -136,7 +140,9 @@ def _text_side(sided: Sequence[_Sided], calcifications: Sequence[Attached]) -> s
 
 
 def _beside(sided: _Sided, attached: Attached) -> bool:
-    if attached.found.passage is not sided.read.passage or attached.found.sentence != sided.read.sentence_of(sided.mention.first):
+    if attached.found.passage is not sided.read.passage or attached.found.sentence != sided.read.sentence_of(
+        sided.mention.first
+    ):
         return False
     mention = attached.found.mention
     return 0 <= mention.first - sided.mention.last <= 3 or 0 <= sided.mention.first - mention.last <= 1

@@ -11,11 +11,14 @@ Source: attachment as asked for in [CLINICAL 5.3]; site vocabulary sites.csv.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hl7calf.calf.clauses import Found, Read
+from hl7calf.calf.clauses import Read
 from hl7calf.calf.lexicon import Mention
+from hl7calf.calf.scope import Found
 from hl7calf.calf.tables import Tables
 
-PREPOSITIONS = frozenset("in of at within inside along near overlying over involving on around about to into throughout".split())
+PREPOSITIONS = frozenset(
+    "in of at within inside along near overlying over involving on around about to into throughout".split()
+)
 LINKS = frozenset({"and", "&", "/", "or", "+", "to", "plus"})
 CLAIMANTS = frozenset({"symptoms", "findings", "risk_factors"})
 VAGUE = frozenset({"leg", "tibfib"})
@@ -42,7 +45,9 @@ class Attachment:
     def __init__(self, reads: Sequence[Read], tables: Tables) -> None:
         self.reads = reads
         self.tables = tables
-        self.films = {id(r): [m.first for m in tables.imaging.find(r.passage.tokens, "text") if m.concept] for r in reads}
+        self.films = {
+            id(r): [m.first for m in tables.imaging.find(r.passage.tokens, "text") if m.concept] for r in reads
+        }
         self.film_ends = {id(r): [m.last for m in tables.imaging.find(r.passage.tokens, "text")] for r in reads}
 
     def attach(self, read: Read, found: Found) -> Attached:
@@ -50,12 +55,17 @@ class Attachment:
         sites = [m for m in read.sites if m.concept != "none"]
         here = [m for m in sites if read.sentence_of(m.first) == found.sentence]
         free = [m for m in here if not self._is_film(read, m)]
-        chosen = self._inside(found, sites) or self._before(read, found, free) or self._after(read, found, free) or self._near(read, found, free)
+        chosen = (
+            self._inside(found, sites)
+            or self._before(read, found, free)
+            or self._after(read, found, free)
+            or self._near(read, found, free)
+        )
         if chosen is None:
-            chosen = self._elsewhere(read, found, here)
-            if chosen is None:
+            distant = self._elsewhere(read, found, here)
+            if distant is None:
                 return Attached(found, ())
-            read, mention = chosen
+            read, mention = distant
             return Attached(found, ((mention.concept, mention.phrase.detail),), (mention,), read)
         linked = self._linked(read, chosen, here)
         return Attached(found, tuple((m.concept, m.phrase.detail) for m in linked), tuple(linked), read)
@@ -74,7 +84,11 @@ class Attachment:
             return True
         for end in self.film_ends[id(read)]:
             between = [tokens[i].norm for i in range(end, site.first)]
-            if end <= site.first and len(between) <= 2 and set(between) <= {"of", "the", "l", "r", "left", "right", "lt", "rt"}:
+            if (
+                end <= site.first
+                and len(between) <= 2
+                and set(between) <= {"of", "the", "l", "r", "left", "right", "lt", "rt"}
+            ):
                 return True
         return False
 
@@ -103,7 +117,29 @@ class Attachment:
                 break
             between = range(site.last, found.mention.first)
             words = {read.passage.tokens[i].norm for i in between}
-            if len(between) > 4 or words & (LINKS | PREPOSITIONS | {"-", ":", "(", "with", "w", "has", "had", "no", "shows", "showed", "reported", "reports", "demonstrates", "reveals", "noted", "saw", "and"}):
+            if len(between) > 4 or words & (
+                LINKS
+                | PREPOSITIONS
+                | {
+                    "-",
+                    ":",
+                    "(",
+                    "with",
+                    "w",
+                    "has",
+                    "had",
+                    "no",
+                    "shows",
+                    "showed",
+                    "reported",
+                    "reports",
+                    "demonstrates",
+                    "reveals",
+                    "noted",
+                    "saw",
+                    "and",
+                }
+            ):
                 continue
             if any(f.mention.first in between and f.mention.phrase.table in CLAIMANTS for f in read.findings):
                 continue
@@ -117,7 +153,9 @@ class Attachment:
                 continue
             tokens = read.passage.tokens
             between = [tokens[i].norm for i in range(found.mention.last, site.first)]
-            if any(n in (";", ":") for n in between) or self._other_finding_between(read, found.mention.last, site.first):
+            if any(n in (";", ":") for n in between) or self._other_finding_between(
+                read, found.mention.last, site.first
+            ):
                 return None
             if not between or (len(between) <= 6 and (set(between) & PREPOSITIONS or len(between) <= 2)):
                 if self._is_claimed(read, site) and not (between and between[-1] in PREPOSITIONS):
@@ -127,8 +165,10 @@ class Attachment:
         return None
 
     def _other_finding_between(self, read: Read, first: int, last: int) -> bool:
-        return any(first <= f.mention.first < last and f.mention.phrase.table in CLAIMANTS and f.mention.concept != "mass"
-                   for f in read.findings)
+        return any(
+            first <= f.mention.first < last and f.mention.phrase.table in CLAIMANTS and f.mention.concept != "mass"
+            for f in read.findings
+        )
 
     def _near(self, read: Read, found: Found, sites: Sequence[Mention]) -> Mention | None:
         """The nearest site of the sentence, an unclaimed one first; the one before wins a tie."""
@@ -141,7 +181,7 @@ class Attachment:
         return min(sites, key=distance, default=None)
 
     def _elsewhere(self, read: Read, found: Found, films: Sequence[Mention]) -> tuple[Read, Mention] | None:
-        """No site in the sentence but perhaps a film's: take the film's region, else the nearest site before, then after."""
+        """No site in the sentence but perhaps a film's: the film's region, else the nearest site before, then after."""
         if films:
             return read, min(films, key=lambda m: abs(m.first - found.mention.first))
         ordered = [(r, m) for r in self.reads for m in r.sites if m.concept != "none" and not self._is_film(r, m)]
@@ -157,7 +197,7 @@ class Attachment:
             return same[0]
         rest = before[-1:] + after[:1]
         calf = [(r, m) for r, m in rest if m.concept == "calf"]
-        return (calf or rest or names or [None])[0]
+        return next(iter(calf or rest or names), None)
 
     def _linked(self, read: Read, chosen: Mention, sites: Sequence[Mention]) -> list[Mention]:
         """`thigh and calf calcifications`: the sites joined to the chosen one by a conjunction."""
@@ -171,8 +211,21 @@ class Attachment:
                 other = ordered[index]
                 low, high = (other, current) if step < 0 else (current, other)
                 gap = [tokens[i].norm for i in range(low.last, high.first)]
-                sides = {"l", "r", "lt", "rt", "left", "right", "bilateral", "the", "medial", "lateral", "soft", "tissue"}
-                if not set(gap) & LINKS or not set(gap) <= LINKS | sides or len(gap) > 3:
+                sides = {
+                    "l",
+                    "r",
+                    "lt",
+                    "rt",
+                    "left",
+                    "right",
+                    "bilateral",
+                    "the",
+                    "medial",
+                    "lateral",
+                    "soft",
+                    "tissue",
+                }
+                if (gap and not set(gap) & LINKS) or not set(gap) <= LINKS | sides or len(gap) > 3:
                     break
                 linked.append(other)
                 current, index = other, index + step

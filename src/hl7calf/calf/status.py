@@ -9,8 +9,9 @@ Source: meaning of the statuses, [Labels]; contradiction, gate X22 [CLINICAL 4].
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hl7calf.calf.clauses import Found, Read
+from hl7calf.calf.clauses import Read
 from hl7calf.calf.evidence import Coded
+from hl7calf.calf.scope import Found
 from hl7calf.calf.sites import VAGUE, Attached
 from hl7calf.calf.study import Study
 
@@ -57,7 +58,9 @@ def decide_calcification(
         return Calcification(
             "uncertain" if contradicts else status, True, contradicts=contradicts, location=_location(bearing, coded)
         )
-    rest = [_status(a) for a in attached if a not in bearing] + (["affirmed"] if coded.calcified or coded.elsewhere else [])
+    rest = [_status(a) for a in attached if a not in bearing] + (
+        ["affirmed"] if coded.calcified or coded.elsewhere else []
+    )
     named = {s for a in attached for s in a.names}
     is_vague = (not named or bool(named & (VAGUE | NOT_THE_LEG))) and not (coded.elsewhere and not named)
     if not named and study.region == "other":
@@ -86,6 +89,8 @@ def _elsewhere(attached: Sequence[Attached], vague: Sequence[Attached]) -> bool:
 
 def _status(attached: Attached) -> str:
     found = attached.found
+    if found.mention.concept == "denied":
+        return "negated"
     if found.mention.concept == "weak" and found.status == "affirmed":
         return "uncertain"
     return found.status

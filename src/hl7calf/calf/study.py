@@ -9,9 +9,9 @@ Source: protocol names and their meaning [CLINICAL 1.2]; CPT 93970 and 93971 [CP
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hl7calf.calf.clauses import Found
 from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.passages import Passage
+from hl7calf.calf.scope import Found
 from hl7calf.calf.tables import StudyCode, Tables
 from hl7calf.wire.message import Message
 from hl7calf.wire.orders import OrderGroup
@@ -64,7 +64,7 @@ def triplets_of(message: Message, group: OrderGroup) -> list[Triplet]:
         return []
     texts = [read_text(message, c).value.strip() for c in message.components(message.repetitions(span)[0])]
     texts += [""] * (6 - len(texts))
-    triplets = [Triplet(*texts[0:3], 1), Triplet(*texts[3:6], 4)]
+    triplets = [Triplet(texts[0], texts[1], texts[2], 1), Triplet(texts[3], texts[4], texts[5], 4)]
     return [t for t in triplets if t.code or t.name]
 
 
@@ -175,7 +175,10 @@ EARLIER_AFTER = frozenset(
     "was were showed shows nondiagnostic inconclusive negative neg done yesterday ago last outside osh performed "
     "unremarkable normal equivocal reported earlier".split()
 )
-EARLIER_BEFORE = frozenset("prior previous prev had recent recently outside last earlier after post initial old first".split())
+EARLIER_BEFORE = frozenset(
+    "prior previous prev had recent recently outside last earlier after post initial old first".split()
+)
+EARLIER_WORDS = EARLIER_BEFORE | (EARLIER_AFTER - {"were"}) | {"at"}
 
 
 def is_earlier_study(found: Found) -> bool:

@@ -111,11 +111,15 @@ def load_tables(files: Mapping[str, str]) -> Tables:
     rows: dict[str, tuple[Row, ...]] = {}
     for name in SCHEMAS:
         if name not in files:
-            defects.append(Defect(name, 0, 0, "M_MISSING", "this table is missing", "copy it from the shipped mappings"))
+            defects.append(
+                Defect(name, 0, 0, "M_MISSING", "this table is missing", "copy it from the shipped mappings")
+            )
             continue
         rows[name] = tuple(read_rows(name, files[name], defects))
     if "note.txt" not in files:
-        defects.append(Defect("note.txt", 0, 0, "M_MISSING", "this file is missing", "copy it from the shipped mappings"))
+        defects.append(
+            Defect("note.txt", 0, 0, "M_MISSING", "this file is missing", "copy it from the shipped mappings")
+        )
     note = read_template(files.get("note.txt", ""), defects)
     if defects:
         raise MappingError(defects)
@@ -165,7 +169,11 @@ def _build(rows: Mapping[str, tuple[Row, ...]], note: NoteTemplate, digest: str)
         digest=digest,
         cue_twins=_twins(phrases_of(rows["cues.csv"], "cue")),
         words=frozenset(
-            w for name, schema in SCHEMAS.items() if schema.phrases for r in rows[name] for w in words_of(r[schema.columns[0]])
+            w
+            for name, schema in SCHEMAS.items()
+            if schema.phrases
+            for r in rows[name]
+            for w in words_of(r[schema.columns[0]])
         ),
         rows=rows,
     )

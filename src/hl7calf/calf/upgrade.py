@@ -93,7 +93,9 @@ def replace_service(message: Message, group: OrderGroup, components: Sequence[st
     return Modification(path, span.start, span.end - span.start, message.bytes(span), after, why)
 
 
-def insert_note(message: Message, group: OrderGroup, template: NoteTemplate, action: str, values: dict[str, str], why: str) -> Modification:
+def insert_note(
+    message: Message, group: OrderGroup, template: NoteTemplate, action: str, values: dict[str, str], why: str
+) -> Modification:
     """Return the insertion of the note block behind the last NTE of this OBR, numbering continued."""
     place = note_insertion(message, group)
     delimiters = message.delimiters
@@ -108,7 +110,9 @@ def insert_note(message: Message, group: OrderGroup, template: NoteTemplate, act
     return Modification("NTE", place.offset, 0, b"", place.write(lines), why)
 
 
-def note_values(indication: Indication, original: str, version: str, rule: str, policy: str, what: str) -> dict[str, str]:
+def note_values(
+    indication: Indication, original: str, version: str, rule: str, policy: str, what: str
+) -> dict[str, str]:
     """Return the placeholders' values; what the orderer did not say reads `not provided`."""
     facts = indication.facts
     side = SIDES.get(facts.laterality or "", "side " + NOT_PROVIDED)

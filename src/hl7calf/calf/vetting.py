@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from hl7calf import __version__
 from hl7calf.calf.decision import Decided, Setting, decide_order
+from hl7calf.calf.gates import gate
 from hl7calf.calf.order_text import Control, control_of, value
 from hl7calf.calf.prefilter import may_mention, needles_of
 from hl7calf.calf.rule import RULE_ID, RULE_VERSION, Options
@@ -30,7 +31,6 @@ from hl7calf.calf.verdict import (
     nothing_remembered,
     strongest,
 )
-from hl7calf.calf.gates import gate
 from hl7calf.errors import WireError
 from hl7calf.wire.header import Header, read_header
 from hl7calf.wire.message import Message, read_message
@@ -175,9 +175,7 @@ def _reasons(orders: Sequence[OrderVerdict]) -> tuple[str, ...]:
 
 def _proven(verdict: Verdict) -> Verdict:
     """Offer the change only when it can be undone exactly and the witness reads it as declared."""
-    changes = [
-        DeclaredChange(m.path, m.after) for m in verdict.modifications
-    ]
+    changes = [DeclaredChange(m.path, m.after) for m in verdict.modifications]
     if not is_exact(verdict.payload, verdict.outbound, verdict.modifications):
         witness = "the recorded spans do not give the outbound bytes"
     else:

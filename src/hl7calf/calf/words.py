@@ -80,7 +80,7 @@ def _word_end(value: str, position: int, size: int) -> int:
         elif char in APOSTROPHES and following.isalpha():
             end += 2
         elif char == "." and value[end - 1].isdigit() and following.isdigit():
-            end += 2
+            end += 2  # noqa: SIM114 - two rules, each with its own reason
         else:
             break
     return end
@@ -109,8 +109,13 @@ def ends_sentence(tokens: list[Token], index: int) -> bool:
         if before is not None and before.is_word and before.norm in ABBREVIATED:
             return False
         following = tokens[index + 1] if index + 1 < len(tokens) else None
-        return not (following is not None and following.is_word and following.tight and before is not None
-                    and len(before.norm) == 1)
+        return not (
+            following is not None
+            and following.is_word
+            and following.tight
+            and before is not None
+            and len(before.norm) == 1
+        )
     if token.norm == "?":
         return before is not None and before.is_word and token.tight
     return True
