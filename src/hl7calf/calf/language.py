@@ -13,11 +13,11 @@ ENGLISH = frozenset(
 )
 FOREIGN = frozenset(
     "de del la el los las en con sin por para izquierda izquierdo izq derecha derecho pantorrilla dolor pierna "
-    "calcificacion calcificaciones descartar eco le les des du au aux dans avec sans gauche droit droite mollet "
-    "douleur et chez une un jambe recherche pas der die das und mit ohne im am bei rechts links linke rechte wade verkalkung "
-    "verkalkungen schmerz schmerzen ausschluss unterschenkel keine nach seit da do na no com sem esquerda esquerdo "
-    "direita direito panturrilha dor calcificacao edema perna suspeita tvp tvt trombosis "
-    "thrombose trombose il della nel bilaterale y e o ou para zur von".split()
+    "calcificacion calcificaciones descartar eco le les des du au aux dans avec sans gauche droit droite "
+    "mollet douleur et chez une un jambe recherche pas der die das und mit ohne im am bei rechts links linke "
+    "rechte wade verkalkung verkalkungen schmerz schmerzen ausschluss unterschenkel keine nach seit da do na "
+    "no com sem esquerda esquerdo direita direito panturrilha dor calcificacao edema perna suspeita tvp tvt "
+    "trombosis thrombose trombose il della nel bilaterale y e o ou zur von".split()
 )
 SHARED = frozenset("no le la do da des en y e o il am im".split())
 

@@ -77,13 +77,16 @@ def _word_end(value: str, position: int, size: int) -> int:
         following = value[end + 1] if end + 1 < size else " "
         if char.isalnum() or unicodedata.combining(char):
             end += 1
-        elif char in APOSTROPHES and following.isalpha():
+        elif _joins(value[end - 1], char, following):
             end += 2
-        elif char == "." and value[end - 1].isdigit() and following.isdigit():
-            end += 2  # noqa: SIM114 - two rules, each with its own reason
         else:
             break
     return end
+
+
+def _joins(before: str, char: str, after: str) -> bool:
+    """An apostrophe before a letter and a point between digits belong to the word."""
+    return (char in APOSTROPHES and after.isalpha()) or (char == "." and before.isdigit() and after.isdigit())
 
 
 def _is_joint(value: str, position: int, size: int) -> bool:
