@@ -86,6 +86,33 @@ def test_what_does_not_fit_stays_in_the_store_and_order_is_kept() -> None:
     assert window.feed(item(5))
 
 
+def test_while_a_lane_waits_behind_its_message_in_flight_the_store_is_left_in_peace() -> None:
+    window = Window()
+    window.begin_reading()
+    window.load([item(1), item(2)], complete=False)
+    flying = window.take(0)
+    assert flying is not None
+    assert not window.starved, "2 is here and goes next"
+    window.settle(flying)
+    window.take(0)
+    assert window.starved
+
+
+def test_a_lane_that_waits_for_its_time_does_not_keep_the_others_from_being_read() -> None:
+    window = Window()
+    window.begin_reading()
+    window.load([item(1, "A")], complete=False)
+    tried = window.take(0)
+    assert tried is not None
+    window.postpone(tried, until=9.0)
+    assert window.starved
+    window.begin_reading()
+    window.load([item(1, "A")], complete=False)
+    assert not window.starved, "nothing new was there, so asking again would be in vain"
+    window.feed(item(2, "B"))
+    assert window.starved
+
+
 def test_the_byte_limit_counts_as_well() -> None:
     window = caught_up(limit_bytes=100)
     assert window.feed(item(1, size=100))

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from hl7calf.calf.verdict import Mode
 from hl7calf.errors import JournalError
-from hl7calf.service.events import emit
+from hl7calf.service.events import emit, error_name
 from hl7calf.service.journal.jobs import CarriedOut, CarryOut
 from hl7calf.service.journal.views import Control, Request
 
@@ -35,12 +36,12 @@ class Reads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What the service does when something was decided. `reload` says what came of it."""
+    """What the service does when something was decided. `reload` says whether it was done and what came of it."""
 
     mode: Callable[[Mode], None]
     pause: Callable[[bool], None]
     queue_changed: Callable[[], None]
-    reload: Callable[[], tuple[bool, str]]
+    reload: Callable[[], Deferred[tuple[bool, str]]]
 
 
 class ControlDesk:
@@ -94,11 +95,15 @@ class ControlDesk:
         if request.request_id in self._under_way:
             return
         self._under_way.add(request.request_id)
-        ok, message = self._actions.reload() if request.kind == "reload" else (True, "")
-        job = CarryOut(request.request_id, self._wall(), ok, message)
-        self._submit(job).addCallbacks(
-            self._done, self._failed, callbackArgs=(request.request_id,), errbackArgs=(request.request_id,)
-        )
+        number = request.request_id
+        first = self._actions.reload() if request.kind == "reload" else succeed((True, ""))
+        first.addCallback(self._submit_carrying, number)
+        first.addCallbacks(self._done, self._failed, callbackArgs=(number,), errbackArgs=(number,))
+
+    def _submit_carrying(self, said: tuple[bool, str], number: int) -> "Deferred[CarriedOut]":
+        ok, message = said
+        answer: Deferred[CarriedOut] = self._submit(CarryOut(number, self._wall(), ok, message))
+        return answer
 
     def _done(self, done: CarriedOut, request_id: int) -> None:
         self._under_way.discard(request_id)
@@ -115,4 +120,4 @@ class ControlDesk:
 
     def _failed(self, failure: Failure, request_id: int) -> None:
         self._under_way.discard(request_id)
-        emit("S_UNEXPECTED", "error", error=failure.type.__name__ if failure.type else "")
+        emit("S_UNEXPECTED", "error", error=error_name(failure))

@@ -18,8 +18,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from hl7calf.errors import WireError
-from hl7calf.service.events import error_name
 from hl7calf.service.delivery import Attempted, garbled, judge, unanswered
+from hl7calf.service.events import error_name
 from hl7calf.wire.ack import read_ack
 from hl7calf.wire.mllp import Deframer, Frame, FrameLimits, enframe
 

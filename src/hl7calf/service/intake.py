@@ -143,8 +143,9 @@ class Intake:
             arrival.fault = RULE_OFF
             self._ready(arrival)
             return
+        parts = self._parts
         try:
-            arrival.verdict = self._parts.rule.triage(arrival.payload)
+            arrival.verdict = parts.rule.triage(arrival.payload, None if parts.worker.waiting else parts.orders.recall)
         except Exception as wrong:  # whatever the rule does, the order goes on (P8)
             self._give_up(arrival, Fault("V_FAILED", f"triage failed with {type(wrong).__name__}", "AA"))
             self._ready(arrival)

@@ -19,11 +19,9 @@ from hl7calf.service.intake import Arrival, Intake, IntakeParts, Peer
 from hl7calf.service.journal.jobs import Recorded, State
 from hl7calf.service.journal.views import Queued
 from hl7calf.service.lanes import LaneRule
-from hl7calf.wire.ack import AckError
+from hl7calf.wire.ack import INTERNAL
 from hl7calf.wire.header import read_header
 from hl7calf.wire.mllp import FrameFault
-
-NO_ROOM = AckError("207", "Application internal error")  # HL7 table 0357
 
 
 class Onward(Protocol):
@@ -131,7 +129,7 @@ class Reception:
     def failed(self, arrival: Arrival, full: bool) -> None:
         """Answer what could not be stored: AE when there was no room, nothing when the journal is broken."""
         if full and not arrival.silent:
-            arrival.answers = self._acknowledger.negative(arrival.header, True, "", NO_ROOM)
+            arrival.answers = self._acknowledger.negative(arrival.header, True, "", INTERNAL)
             self._answer(arrival)
             return
         arrival.place.fill()

@@ -31,7 +31,7 @@ class Terms:
 
 
 Vet = Callable[[bytes, Terms, Recall], Verdict]
-Triage = Callable[[bytes, Terms], Verdict | None]
+Triage = Callable[[bytes, Terms, Recall | None], Verdict | None]
 
 
 class Rule:
@@ -57,9 +57,13 @@ class Rule:
         self._window_s = failures_window_s
         self._failures: deque[float] = deque()
 
-    def triage(self, payload: bytes) -> Verdict | None:
-        """Give the quick answer, or None when the full vetting is needed."""
-        return self._triage(payload, self.terms)
+    def triage(self, payload: bytes, recall: Recall | None) -> Verdict | None:
+        """Give the quick answer, or None when the full vetting is needed.
+
+        Args:
+            recall: None while earlier orders are still being vetted, so that nothing can be said about later ones.
+        """
+        return self._triage(payload, self.terms, recall)
 
     def vet(self, payload: bytes, recall: Recall) -> tuple[Verdict | None, Fault | None]:
         """Vet one payload under the terms of this moment and prove the outcome (invariants 1 and 6)."""

@@ -5,7 +5,7 @@ in the store, so this costs the same whatever the backlog.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -30,9 +30,12 @@ class WatchedWriter(Protocol):
     """What is watched of the journal's writer."""
 
     full: bool
-    waiting: int
     commits: int
     last_commit_s: float
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs are not answered."""
 
     def submit(self, job: Purge) -> "Deferred[Purged]":
         """Do one step of forgetting."""
@@ -44,7 +47,7 @@ class WatchLimits:
 
     commit_stall_s: float = 10.0
     overdue_s: float = 60.0
-    retention: Limits = Limits()
+    retention: Limits = field(default_factory=Limits)
 
 
 class Watch:

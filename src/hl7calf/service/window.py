@@ -48,7 +48,10 @@ class Window:
     @property
     def starved(self) -> bool:
         """Tell whether there may be more in the store, and nothing here that could go before it is read."""
-        return self.behind and not self._ready and not self._dry and self._gone is None
+        if not self.behind or self._dry or self._gone is not None:
+            return False
+        postponed = sum(len(self._lanes[lane]) for _, lane in self._later if lane in self._lanes)
+        return self._messages - len(self._busy) <= postponed
 
     def feed(self, item: Queued) -> bool:
         """Take a message that was just stored; False when it stays in the store for later."""

@@ -1,0 +1,41 @@
+"""From settings to what steers the rule: mappings read, policy, and what it allows on which day.
+
+Law: everything that can be wrong is found here, before anything is swapped; so a reload is all or nothing (R18).
+"""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from hl7calf.calf.tables import load_tables
+from hl7calf.calf.verdict import Mode, Policy
+from hl7calf.calf.vetting import Options
+from hl7calf.config import Settings, mode_in_force
+from hl7calf.service.mappings import read_mappings
+from hl7calf.service.steering import Course
+
+Today = Callable[[], date]
+
+
+def read_course(settings: Settings, today: Today) -> Course:
+    """Read the mappings and return the course that these settings set.
+
+    Raises:
+        MappingError: the mappings cannot be used.
+    """
+    tables = load_tables(read_mappings(Path(settings.service.mappings)))
+
+    def allowed(wanted: Mode) -> tuple[Mode, str]:
+        mode, why = mode_in_force(settings, wanted.value, today())
+        return Mode(mode), why
+
+    options = Options(adult_age_years=settings.rule.adult_age_years)
+    return Course(tables, tables.digest, options, policy_of(settings), allowed)
+
+
+def policy_of(settings: Settings) -> Policy | None:
+    """Return the policy as vetting sees it; whether it is in force is decided anew each day."""
+    stated = settings.policy
+    if stated is None:
+        return None
+    return Policy(stated.id, stated.version, True, stated.sending_facilities, stated.patient_classes)
