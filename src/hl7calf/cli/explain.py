@@ -42,25 +42,10 @@ def explain(
     """
     from hl7calf.cli.dry_run import prepare
 
-    run = prepare(config or (DEFAULT_CONFIG if data_dir is None and DEFAULT_CONFIG.exists() else None), mappings, None)
+    here = DEFAULT_CONFIG if data_dir is None and DEFAULT_CONFIG.exists() else None
+    run = prepare(config or here, mappings, None)
     with open_reader(config, data_dir) as reader:
-        lines = reader.by_control_id(os.fsencode(control_id))
-        if not lines:
-            raise Stopped(
-                f"No message with control ID {control_id} is stored; it may have been purged, or never came. "
-                "The log keeps entries longer: `hl7calf log --control-id`."
-            )
-        chosen = [line.message_id for line in reversed(lines) if number in (None, line.message_id)]
-        if not chosen:
-            raise Stopped(
-                f"Message {number} has another control ID; with this one there are: "
-                + ", ".join(str(line.message_id) for line in reversed(lines))
-                + "."
-            )
-        for place, message_id in enumerate(chosen):
-            message = reader.message(message_id)
-            if message is None:
-                continue
+        for place, message in enumerate(_messages(reader, control_id, number)):
             verdict = _vet_again(message, run, reader)
             if as_json:
                 say(json.dumps(_to_json(message, verdict)))
@@ -69,6 +54,25 @@ def explain(
                 say()
             for text in _told(message, verdict, terminal()):
                 say(text)
+
+
+def _messages(reader: "Reader", control_id: str, number: int | None) -> "list[Message]":
+    """Return the stored messages with this control ID, oldest first, or the one of this number.
+
+    Raises:
+        Stopped: there is none.
+    """
+    numbers = [line.message_id for line in reversed(reader.by_control_id(os.fsencode(control_id)))]
+    if not numbers:
+        raise Stopped(
+            f"No message with control ID {control_id} is stored; it may have been purged, or never came. "
+            "The log keeps entries longer: `hl7calf log --control-id`."
+        )
+    if number is not None and number not in numbers:
+        known = ", ".join(map(str, numbers))
+        raise Stopped(f"Message {number} has another control ID; with this one there are: {known}.")
+    found = (reader.message(one) for one in numbers if number in (None, one))
+    return [message for message in found if message is not None]
 
 
 def _vet_again(message: "Message", run: "DryRun", reader: "Reader") -> "Verdict":

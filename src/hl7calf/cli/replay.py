@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from hl7calf.cli.sources import Source
 
 PROGRESS_FROM = 20  # messages; fewer are done before a bar could be read
+
+
+class Expecting(NamedTuple):
+    """Where to look for what arrives (None: do not), and how long to wait for one more."""
+
+    where: str | None
+    timeout_s: float
 
 
 @click.command(short_help="Send files, folders or stored messages over MLLP.")
@@ -87,18 +94,13 @@ def replay(
     sources = _sources(places, options) * repeat
     outcome = Outcome(sources, None if expect is None else [read_expected(source) for source in sources])
     pace = Pace(options["connections"], options["rate"], options["timeout_s"])
-    seconds = run_reactor(
-        lambda reactor: _run(
-            reactor,
-            outcome,
-            to,
-            client_endpoint(reactor, to, tls, pace.timeout_s),
-            pace,
-            expect,
-            expect_timeout_s,
-            as_json,
-        )
-    )
+    expecting = Expecting(expect, expect_timeout_s)
+
+    async def work(reactor: Any) -> float:
+        endpoint = client_endpoint(reactor, to, tls, pace.timeout_s)
+        return await _run(reactor, outcome, to, endpoint, pace, expecting, as_json)
+
+    seconds = run_reactor(work)
     outcome.tell(seconds, err=as_json)
     if junit is not None:
         outcome.write_junit(junit)
@@ -127,14 +129,7 @@ def _sources(places: tuple[str, ...], options: dict[str, Any]) -> "list[Source]"
 
 
 async def _run(
-    reactor: Any,
-    outcome: "Outcome",
-    to: Address,
-    endpoint: Any,
-    pace: "Pace",
-    expect: str | None,
-    expect_timeout_s: float,
-    as_json: bool,
+    reactor: Any, outcome: "Outcome", to: Address, endpoint: Any, pace: "Pace", expecting: "Expecting", as_json: bool
 ) -> float:
     """Send everything, gather what arrives where that is expected, judge; return the seconds of sending."""
     from hl7calf.cli.gathering import gather, settled
@@ -142,7 +137,7 @@ async def _run(
     from hl7calf.cli.reactor import cannot_connect
     from hl7calf.cli.sending import Sending
 
-    gathered = None if expect is None else await gather(reactor, expect)
+    gathered = None if expecting.where is None else await gather(reactor, expecting.where)
     started = time.monotonic()
     with _progress(len(outcome.sources), wanted=not as_json) as advance:
 
@@ -161,7 +156,7 @@ async def _run(
             raise cannot_connect(to, error) from None
     seconds = time.monotonic() - started
     wanted = sum(one.received is not None for one in outcome.expected or ())
-    outcome.judge(None if gathered is None else await settled(reactor, gathered, wanted, expect_timeout_s))
+    outcome.judge(None if gathered is None else await settled(reactor, gathered, wanted, expecting.timeout_s))
     return seconds
 
 

@@ -13,6 +13,9 @@ from hl7calf.cli.terminal import clean, say, table, terminal
 
 if TYPE_CHECKING:
     from hl7calf.cli.condition import Condition
+    from hl7calf.service.journal.views import RouteStatus
+
+_HEADINGS = ("route", "received", "delivered", "queued", "parked", "quarantined", "rejected", "oldest", "peers")
 
 
 @click.command(short_help="One screen: how it goes.")
@@ -32,62 +35,38 @@ def status(as_json: bool, config: Path | None, data_dir: Path | None) -> int:
 
 def _show(condition: "Condition") -> None:
     """Write the screen: what needs a person first."""
-    term = terminal()
+    term, status = terminal(), condition.status
     for need in condition.needs:
         say(term.paint(term.fold(clean(need), "! ", "  "), fg="red"))
     if not condition.needs:
         say(term.paint("Nothing needs a person.", fg="green"))
     say()
-    status = condition.status
-    for name, told in (
-        ("service", f"{'runs' if status.running else 'does not run'} on node {status.node}"),
-        ("mode", condition.mode_told),
-        ("policy", condition.policy_told),
-        ("log", f"{status.head} entries, head {status.head_hash.hex()[:16]}"),
-        ("store", f"{status.bytes_used / 1e6:.1f} MB, {status.unclean_starts} unclean starts"),
-        ("books", "balance" if status.balanced else "DO NOT BALANCE"),
-    ):
+    facts = {
+        "service": f"{'runs' if status.running else 'does not run'} on node {status.node}",
+        "mode": condition.mode_told,
+        "policy": condition.policy_told,
+        "log": f"{status.head} entries, head {status.head_hash.hex()[:16]}",
+        "store": f"{status.bytes_used / 1e6:.1f} MB, {status.unclean_starts} unclean starts",
+        "books": "balance" if status.balanced else "DO NOT BALANCE",
+    }
+    for name, told in facts.items():
         say(term.fold(clean(told), f"{name:9}", " " * 9))
-    if not status.routes:
-        say("\nNo message came in yet.")
-        return
-    rows = []
-    for route in status.routes:
-        books = route.books
-        oldest = age(condition.now - route.oldest_queued_at) if route.oldest_queued_at is not None else "-"
-        open_now = condition.connections.get(route.route)
-        rows.append(
-            [
-                route.route,
-                *(
-                    str(n)
-                    for n in (
-                        books.received,
-                        books.delivered,
-                        books.queued,
-                        books.parked,
-                        books.quarantined,
-                        books.rejected,
-                    )
-                ),
-                oldest,
-                "?" if open_now is None else str(open_now),
-            ]
-        )
     say()
-    say(
-        table(
-            ["route", "received", "delivered", "queued", "parked", "quarantined", "rejected", "oldest", "connections"],
-            rows,
-            term,
-            right=range(1, 9),
-        )
-    )
+    if not status.routes:
+        say("No message came in yet.")
+        return
+    rows = [_row(route, condition) for route in status.routes]
+    say(table(_HEADINGS, rows, term, right=range(1, 9)))
     for route in status.routes:
         if route.last_error_at is not None:
-            say(
-                term.fold(
-                    clean(f"{route.route}: last error {time_shown(route.last_error_at)} UTC: {route.last_error}"),
-                    hang="  ",
-                )
-            )
+            error = f"{route.route}: last error {time_shown(route.last_error_at)} UTC: {route.last_error}"
+            say(term.fold(clean(error), hang="  "))
+
+
+def _row(route: "RouteStatus", condition: "Condition") -> list[str]:
+    """Return the cells of one route; connections are known to the running process alone."""
+    books = route.books
+    counts = (books.received, books.delivered, books.queued, books.parked, books.quarantined, books.rejected)
+    oldest = "-" if route.oldest_queued_at is None else age(condition.now - route.oldest_queued_at)
+    peers = condition.connections.get(route.route)
+    return [route.route, *map(str, counts), oldest, "?" if peers is None else str(peers)]
