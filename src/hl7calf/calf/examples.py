@@ -121,7 +121,7 @@ def _in_system(row: Row, tables: Tables) -> Iterator[OrderText]:
     """Yield orders with a code of that system, the system written as in the row, and in small letters."""
     for written in (row["written"].strip(), row["written"].strip().lower()):
         if row["system"] == "I10":
-            for code in list(tables.diagnoses)[:1]:
+            for code in _one_of_each_kind(tables):
                 yield _from_wire(f"DG1|1||{code}^^{written}", tables)
         for system, code in tables.study_codes:
             if system == row["system"]:
@@ -131,6 +131,11 @@ def _in_system(row: Row, tables: Tables) -> Iterator[OrderText]:
             if system == row["system"]:
                 yield coded_order(Triplet(code, NAME, written, 1), tables)
                 break
+
+
+def _one_of_each_kind(tables: Tables) -> list[str]:
+    """Return one diagnosis code for each kind of meaning."""
+    return list({diagnosis.meanings[0][0]: code for code, diagnosis in tables.diagnoses.items()}.values())
 
 
 def _misspelt(row: Row, tables: Tables, spelt: Mapping[str, tuple[Row, ...]]) -> Iterator[OrderText]:

@@ -14,7 +14,6 @@ from hl7calf.calf.lexicon import Lexicon, Mention
 from hl7calf.calf.meaning import Meaning, meaning_of
 from hl7calf.calf.schema import SCHEMAS, Row
 from hl7calf.calf.tables import Tables
-from hl7calf.calf.upgrade import find_targets
 from hl7calf.calf.vetting import vet
 from hl7calf.calf.words import tokenize
 from hl7calf.errors import Defect
@@ -73,7 +72,7 @@ class Proofs:
             for m in self._mentions(row, row["example"], lacking)
             if any(m.first < o.last and o.first < m.last for o in own)
         ]
-        by = f": {' and '.join(dict.fromkeys(instead))} already says it" if instead else ", and no other row says it"
+        by = f": {' and '.join(dict.fromkeys(instead))} already says it" if instead else ", and nothing else comes of it"
         return _defect(row, "example", "P_COVERED", "the example reads the same without this row" + by, MEND)
 
     @staticmethod
@@ -134,5 +133,3 @@ def _pairs(whole: Iterator[OrderText], less: Iterator[OrderText]) -> Iterator[tu
 def _defect(row: Row, column: str, code: str, why: str, hint: str) -> Defect:
     return Defect(row.file, row.line, SCHEMAS[row.file].columns.index(column) + 1, code, why, hint)
 
-
-__all__ = ["Proofs", "find_targets", "read_example"]
