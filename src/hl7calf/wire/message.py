@@ -89,7 +89,8 @@ class Message:
         body = self._scan[position:] if position else self._scan
         named = self._named
         found: list[Segment] = []
-        for line, ended in zip(body.splitlines(), body.splitlines(keepends=True), strict=True):
+        for ended in body.splitlines(keepends=True):
+            line = ended.rstrip(b"\r\n")
             if line:
                 name = _name_of(line[:4], separator)
                 alike = named.setdefault(name, [])
