@@ -27,7 +27,7 @@ def test_a_list_of_any_length_finds_each_row_once(store: Store, length: int) -> 
 def test_a_row_that_is_not_there_is_none(store: Store) -> None:
     query = Query(store._connection)
     assert query.row("last_entry") is None
-    assert query.value("last_message_id") == 0
+    assert query.value("get_book", "orders", "queued") == 0
 
 
 @given(st.floats(0, 4e9))

@@ -86,12 +86,13 @@ def _record_again(ledger: Ledger, job: RecordArrival, first: int, fresh: Recorde
     """Note a resend in the history of the message it repeats, and return that one's answer."""
     at = microseconds(job.receipt.received_at)
     ledger.count(job.receipt.route, "duplicates")
-    note_history(ledger, first, at, "resent", "received again from the same sender")
-    if fresh is not None:
-        return replace(fresh, duplicate_of=first)
-    row = ledger.row("first_arrival", first)
-    if row is None:  # recognised longer than it is kept
+    row = None if fresh is not None else ledger.row("first_arrival", first)
+    if fresh is None and row is None:  # recognised longer than it is kept
         return Recorded(first, first, "AA", state=State.DELIVERED)
+    note_history(ledger, first, at, "resent", "received again from the same sender")
+    if row is None:
+        assert fresh is not None
+        return replace(fresh, duplicate_of=first)
     code, answer, state, blocked, delivered_ack = row
     return Recorded(first, first, code, answer, State(state), blocked == HELD, delivered_ack or b"")
 
@@ -109,9 +110,10 @@ def note_history(
     """Add a line to a message's history; equal ones in a row become one line with a number."""
     last = ledger.row("last_history", message_id)
     if last and last[1:] == (outcome, why, ack_code) and not user:
-        ledger.run("history_again", at, ack, last[0])
+        ledger.run("history_again", at, ack, message_id, last[0])
     else:
-        ledger.insert("insert_history", [(message_id, at, at, 1, outcome, why, ack_code, ack, user)])
+        line = last[0] + 1 if last else 1
+        ledger.insert("insert_history", [(message_id, line, at, at, 1, outcome, why, ack_code, ack, user)])
 
 
 def _record_new(
@@ -121,20 +123,21 @@ def _record_new(
     receipt, verdict = job.receipt, job.verdict
     message_id = ledger.next_message_id
     ledger.next_message_id += 1
+    at = microseconds(receipt.received_at)
     state = State.QUEUED if job.forward else State.QUARANTINED if job.quarantine else State.REJECTED
     outbound = verdict.outbound if verdict and verdict.changed else None
     sha256_out = sha256_in if outbound is None else hashlib.sha256(outbound).digest()
     entry = None
     if verdict is not None and is_logged(verdict):
         fields = message_fields(message_id, receipt, verdict, sha256_in, sha256_out)
-        entry = ledger.log(microseconds(receipt.received_at), fields).sequence
+        entry = ledger.log(at, fields).sequence
     fault = job.fault or (verdict.fault if verdict else None)
     code = job.answer_code or ("AA" if job.forward else fault.ack if fault else "AR")
-    rows.messages.append(_message_row(message_id, job, state, fault, code, entry))
+    rows.messages.append(_message_row(message_id, at, job, state, fault, code, entry))
     rows.payloads.append((message_id, sha256_in, sha256_out, receipt.payload, outbound))
     held = job.forward and _enqueue(ledger, job, message_id, rows, blocked_now)
-    if verdict is not None and job.forward:
-        _remember(ledger, verdict, microseconds(receipt.received_at))
+    if verdict is not None and job.forward and (verdict.remember or verdict.forget):
+        _remember(ledger, verdict, at)
     ledger.count(receipt.route, "received")
     ledger.count(receipt.route, state)
     return Recorded(message_id, None, code, job.answer, state, held)
@@ -158,11 +161,10 @@ def _enqueue(
 
 
 def _message_row(
-    message_id: int, job: RecordArrival, state: State, fault: Fault | None, code: str, entry: int | None
+    message_id: int, at: int, job: RecordArrival, state: State, fault: Fault | None, code: str, entry: int | None
 ) -> Row:
     """Return the row of one message, in the order of `insert_message`."""
     receipt, verdict, envelope = job.receipt, job.verdict, job.receipt.envelope
-    at = microseconds(receipt.received_at)
     return (
         message_id,
         receipt.route,

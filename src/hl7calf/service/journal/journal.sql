@@ -17,10 +17,11 @@ SET value = excluded.value, user = excluded.user, reason = excluded.reason, at =
 -- After an unclean stop the first of each lane may have been sent without being marked delivered (P10).
 UPDATE outbox SET possible_duplicate = 1 WHERE head = 1;
 
--- name: last_message_id
--- Where numbering goes on; numbers are given one by one, so the count of all received is the last one, purged or not.
-SELECT max(coalesce((SELECT max(id) FROM message), 0),
-           coalesce((SELECT sum(count) FROM book WHERE name = 'received'), 0));
+-- name: last_numbers
+-- Where numbering goes on, and the end of the log. Messages are numbered one by one, so the count of all received is
+-- the last number, purged or not.
+SELECT (SELECT max(id) FROM message), (SELECT sum(count) FROM book WHERE name = 'received'), e.sequence, e.hash
+FROM (SELECT 1) LEFT JOIN entry e ON e.sequence = (SELECT max(sequence) FROM entry);
 
 -- name: last_entry
 -- The end of the modification log.
@@ -138,7 +139,9 @@ SELECT lane, blocked FROM outbox WHERE message_id = ?;
 
 -- name: whereabouts
 -- Where a message is now.
-SELECT m.route, m.lane, m.state, coalesce(o.blocked, 0), coalesce(o.attempts, 0)
+SELECT m.route, m.lane, m.state, coalesce(o.blocked, 0), coalesce(o.attempts, 0),
+       EXISTS (SELECT 1 FROM hold h WHERE h.message_id = m.id),
+       coalesce((SELECT max(line) FROM history WHERE message_id = m.id), 0)
 FROM message m LEFT JOIN outbox o ON o.message_id = m.id WHERE m.id = ?;
 
 -- name: set_state
@@ -169,16 +172,16 @@ UPDATE outbox SET attempts = 0, next_attempt_at = 0 WHERE message_id = ?;
 
 -- name: insert_history
 -- Something happened to a message.
-INSERT INTO history (message_id, at, last_at, times, outcome, why, ack_code, ack, user)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO history (message_id, line, at, last_at, times, outcome, why, ack_code, ack, user)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_history
 -- What happened to it last.
-SELECT id, outcome, why, ack_code FROM history WHERE message_id = ? ORDER BY id DESC LIMIT 1;
+SELECT line, outcome, why, ack_code FROM history WHERE message_id = ? ORDER BY line DESC LIMIT 1;
 
 -- name: history_again
 -- The same once more.
-UPDATE history SET times = times + 1, last_at = ?, ack = ? WHERE id = ?;
+UPDATE history SET times = times + 1, last_at = ?, ack = ? WHERE message_id = ? AND line = ?;
 
 -- name: set_trouble
 -- The last thing that went wrong on a route.
@@ -283,10 +286,15 @@ SELECT o.lane, o.message_id, m.received_at, o.attempts, o.next_attempt_at, o.why
 FROM outbox o JOIN message m ON m.id = o.message_id
 WHERE o.route = ? AND o.head = 1 ORDER BY o.next_attempt_at, o.message_id LIMIT ?;
 
--- name: oldest_in_outbox
--- What waits longest on a route, parked ones among it.
+-- name: oldest_head
+-- Who waits longest on a route, of those that go next.
 SELECT o.message_id, m.received_at FROM outbox o JOIN message m ON m.id = o.message_id
-WHERE o.route = ? AND o.blocked < 2 ORDER BY o.message_id LIMIT 1;
+WHERE o.route = ? AND o.head = 1 ORDER BY o.message_id LIMIT 1;
+
+-- name: oldest_held
+-- Who waits longest on a route, of those held behind a parked message.
+SELECT o.message_id, m.received_at FROM outbox o JOIN message m ON m.id = o.message_id
+WHERE o.route = ? AND o.blocked = 1 ORDER BY o.message_id LIMIT 1;
 
 -- name: oldest_parked
 -- The parked message of a route that came first.
@@ -310,7 +318,7 @@ FROM message m JOIN payload p ON p.message_id = m.id WHERE m.id = ?;
 
 -- name: history_of
 -- What happened to one message.
-SELECT at, last_at, times, outcome, why, ack_code, ack, user FROM history WHERE message_id = ? ORDER BY id;
+SELECT at, last_at, times, outcome, why, ack_code, ack, user FROM history WHERE message_id = ? ORDER BY line;
 
 -- name: days
 -- From which day to which there are messages.
@@ -330,7 +338,7 @@ SELECT id FROM message WHERE state = 'quarantined' AND route = ? AND id > ? ORDE
 
 -- name: numbers_queued
 -- Messages of a route that are to be forwarded, in order.
-SELECT message_id FROM outbox WHERE route = ? AND message_id > ? AND blocked < 2 ORDER BY message_id LIMIT ?;
+SELECT message_id FROM outbox WHERE message_id > ? AND route = ? AND blocked < 2 ORDER BY message_id LIMIT ?;
 
 -- name: numbers
 -- All messages, in order.

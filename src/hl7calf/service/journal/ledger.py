@@ -27,10 +27,10 @@ class Ledger(Query):
         self._lanes: set[tuple[str, str]] = set()
         self._entries: list[Row] = []
         self._placers: list[Row] = []
-        self.next_message_id: int = self.value("last_message_id") + 1
-        last = self.row("last_entry")
-        self._sequence: int = last[0] if last else 0
-        self._hash: bytes = last[1] if last else GENESIS
+        [(last_id, received, sequence, digest)] = self.rows("last_numbers")
+        self.next_message_id: int = max(last_id or 0, received or 0) + 1
+        self._sequence: int = sequence or 0
+        self._hash: bytes = digest or GENESIS
         self.routes_with_parked: set[str] = {row[0] for row in self.rows("routes_with_parked")}
 
     def run(self, name: str, *values: Any) -> None:
@@ -50,8 +50,8 @@ class Ledger(Query):
         for start in range(0, whole, CHUNK):
             part = rows[start : start + CHUNK]
             execute(sql_for_rows(name, CHUNK), [value for row in part for value in row])
-        for row in rows[whole:]:
-            execute(sql(name), row)
+        if rest := rows[whole:]:
+            execute(sql_for_rows(name, len(rest)), [value for row in rest for value in row])
 
     def changes(self) -> int:
         """Return how many rows the last statement changed."""

@@ -97,13 +97,13 @@ def status(query: Query, running: bool, head: Anchor) -> Status:
 
 
 def _route(query: Query, route: str, found: Books) -> RouteStatus:
-    oldest = query.row("oldest_in_outbox", route)
+    waiting = [row for name in ("oldest_head", "oldest_held") for row in query.rows(name, route)]
     parked = query.row("oldest_parked", route)
     trouble = query.row("trouble", route)
     return RouteStatus(
         route=route,
         books=found,
-        oldest_queued_at=_time(oldest, 1),
+        oldest_queued_at=_time(min(waiting, default=None), 1),
         oldest_parked_at=_time(parked, 0),
         last_error_at=_time(trouble, 0),
         last_error=trouble[2] if trouble else "",

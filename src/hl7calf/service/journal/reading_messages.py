@@ -12,7 +12,6 @@ from hl7calf.service.journal.query import Query, Row, microseconds, seconds
 from hl7calf.service.journal.views import Attempt, Message, MessageLine
 
 _INDEXED = {
-    State.QUEUED: "numbers_queued",
     State.PARKED: "numbers_parked",
     State.QUARANTINED: "numbers_quarantined",
 }
@@ -57,6 +56,8 @@ def messages(
     query: Query, state: State | None, route: str | None, after: int, limit: int, since: float | None
 ) -> list[MessageLine]:
     """Return messages in order of arrival, from the index that fits the question."""
+    if state is State.QUEUED and route and since is None:
+        return _lines(query, [row[0] for row in query.rows("numbers_queued", after, route, limit)])
     if state in _INDEXED and since is None:
         routes = [route] if route else sorted(reading_books.by_route(query))
         found = [row for one in routes for row in query.rows(_INDEXED[state], one, after, limit)]

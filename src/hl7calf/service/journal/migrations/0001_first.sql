@@ -66,8 +66,9 @@ CREATE TABLE outbox (
     why                TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX outbox_free ON outbox (route, lane, message_id) WHERE blocked = 0;
-CREATE INDEX outbox_head ON outbox (route, next_attempt_at, message_id) WHERE head = 1;
-CREATE INDEX outbox_route ON outbox (route, message_id);
+CREATE INDEX outbox_due ON outbox (route, next_attempt_at, message_id) WHERE head = 1;
+CREATE INDEX outbox_head ON outbox (route, message_id) WHERE head = 1;
+CREATE INDEX outbox_held ON outbox (route, message_id) WHERE blocked = 1;
 
 -- What an undelivered message shares with others that must not overtake it: 'P' + placer order, 'L' + lane key.
 CREATE TABLE hold (
@@ -82,8 +83,8 @@ CREATE INDEX hold_blocked ON hold (route, key, message_id) WHERE blocked = 1;
 
 -- What happened to a message after it came in; equal attempts in a row are one line.
 CREATE TABLE history (
-    id         INTEGER PRIMARY KEY,
     message_id INTEGER NOT NULL,
+    line       INTEGER NOT NULL,
     at         INTEGER NOT NULL,
     last_at    INTEGER NOT NULL,
     times      INTEGER NOT NULL,
@@ -91,9 +92,9 @@ CREATE TABLE history (
     why        TEXT NOT NULL,
     ack_code   TEXT NOT NULL,
     ack        BLOB NOT NULL,
-    user       TEXT NOT NULL
-) STRICT;
-CREATE INDEX history_message ON history (message_id, id);
+    user       TEXT NOT NULL,
+    PRIMARY KEY (message_id, line)
+) STRICT, WITHOUT ROWID;
 
 -- The last thing that went wrong on a route.
 CREATE TABLE trouble (
