@@ -35,6 +35,7 @@ from hl7calf.service.ops import OpsSite, ops_root
 from hl7calf.service.orders_in_flight import OrdersInFlight
 from hl7calf.service.pressure import Pressure
 from hl7calf.service.reading import Readers, ReadingThread
+from hl7calf.service.review import ReviewHold
 from hl7calf.service.rule import Rule, Terms
 from hl7calf.service.running import Inside, Running
 from hl7calf.service.sockets import server_endpoint
@@ -132,7 +133,12 @@ class _Building:
             Actions(self.steering.set_mode, pause, queue_changed, self.reload), self.reactor, self.wall,
             service.control_poll_ms / 1000,
         )
-        watch = self._watch([route.name for route in routes])
+        holds = [
+            ReviewHold(route.name, route.review_hold_limit_s, self.reading.read, self.writer.submit, self.wall,
+                       queue_changed)
+            for route in self.settings.route if route.review == "hold"
+        ]
+        watch = self._watch([route.name for route in routes], [hold.look for hold in holds])
         inner = Running(
             Inside(self.store, self.writer, self.reading, (worker, door_worker), control, watch), routes,
             self._ops(watch, door_worker, lambda: inner.listening), service.drain_timeout_s, self.reactor, self.halt,
@@ -158,7 +164,7 @@ class _Building:
             self.alarms, service.vet_failures_limit, service.vet_failures_window_s,
         )
 
-    def _watch(self, routes: list[str]) -> Watch:
+    def _watch(self, routes: list[str], now_and_then: list[Callable[[], None]]) -> Watch:
         service = self.settings.service
         kept = Limits(
             message_age_s=service.retention_days * 86_400.0,
@@ -167,7 +173,7 @@ class _Building:
         return Watch(
             routes, self.writer, self.reading.read, self.metrics, self.alarms,
             WatchLimits(service.commit_stall_s, service.overdue_alarm_s, kept), self.reactor, self.wall,
-            self.steering.look_at_the_date,
+            self.steering.look_at_the_date, now_and_then,
         )
 
     def _ops(self, watch: Watch, worker: VetWorker, listening: Callable[[], bool]) -> tuple[Any, Any] | None:

@@ -101,9 +101,11 @@ class Decider:
         self._patience = patience
         self._mismatches: dict[int, int] = {}
         self.parks_in_a_row = 0
+        self.waits_instead_of_parking = False
 
     def next_step(self, message_id: int, attempts_before: int, attempted: Attempted) -> Step:
         """Return what is done now; `attempts_before` counts those that used up the message's own budget."""
+        self.waits_instead_of_parking = False
         step = self._step(message_id, attempts_before, attempted)
         if step is not Step.RETRY:
             self._mismatches.pop(message_id, None)
@@ -141,6 +143,7 @@ class Decider:
 
     def _park_unanswered(self) -> Step:
         if self.parks_in_a_row >= self._patience.unanswered_parks_in_a_row:
+            self.waits_instead_of_parking = True
             return Step.RETRY
         self.parks_in_a_row += 1
         return Step.PARK

@@ -30,7 +30,6 @@ EVENTS: Mapping[str, str] = {
     "S_REQUEST": "a request from the command line or console was carried out",
     "S_STALL": "the reactor was blocked",
     "S_LOG_DROPPED": "events were lost because stderr could not be written",
-    "S_FAILED": "the service could not start",
     "S_UNEXPECTED": "an error nobody caught; type and place only",
     "C_OPEN": "a peer connected",
     "C_CLOSED": "a peer's connection ended",
@@ -65,7 +64,6 @@ EVENTS: Mapping[str, str] = {
     "D_UNREACHABLE": "the destination cannot be reached",
     "D_LOST": "the destination closed the connection",
     "D_STRAY": "the destination sent something nobody waits for",
-    "D_NO_ANSWER": "the destination did not answer in time; the connection was closed first",
     "D_UNANSWERED": "the destination closed the connection before its answer; the message may have arrived",
     "D_MISMATCH": "the destination acknowledged another message",
     "D_GARBLED": "the destination's answer is no acknowledgment",
@@ -118,10 +116,14 @@ class JsonLines:
         if rank < self._least or (not own and rank < _LEVELS.index(LogLevel.warn)):
             return
         line = {"time": _iso(event.get("log_time", 0.0)), "level": level.name}
+        lost = {**line, "level": "error", "event": "S_LOG_DROPPED", "events": self.dropped}
         line |= {"event": event["code"], **event["details"]} if own else _foreign(event)
         try:
+            if self.dropped:
+                self._stream.write(json.dumps(lost) + "\n")
             self._stream.write(json.dumps(line) + "\n")
             self._stream.flush()
+            self.dropped = 0
         except (OSError, ValueError):  # a closed or full stream: nothing can be said about it there
             self.dropped += 1
 

@@ -76,7 +76,7 @@ class Forwarder:
         self._window = window or Window()
         self._lines = Lines(
             connect, connections, talk, parts.back_off, parts.clock, self._lines_changed, self._no_connection,
-            parts.metrics.stray_answer,
+            self._stray,
         )
         self._expecting: dict[int, list[Callable[[bytes], None]]] = {}
         self._wake: Any = None
@@ -202,6 +202,8 @@ class Forwarder:
         if attempted.outcome is Outcome.UNKNOWN:
             parts.metrics.unknown_outcome()
         step = parts.decider.next_step(item.message_id, item.attempts, attempted)
+        if parts.decider.waits_instead_of_parking:
+            parts.alarms.sound("D_POISONED", parts.clock.seconds(), self._route, message=item.message_id)
         if self._relay and attempted.outcome is Outcome.REFUSED:
             step = Step.SKIP  # the sender is told, and decides
         if attempted.outcome is not Outcome.DELIVERED:
@@ -252,6 +254,10 @@ class Forwarder:
     def _settle(self, item: Queued) -> None:
         self._window.settle(item)
 
+    def _stray(self) -> None:
+        self._parts.metrics.stray_answer()
+        emit("D_STRAY", "info", route=self._route)
+
     def _lines_changed(self) -> None:
         self._parts.metrics.destination_connections(self._lines.open_count)
         self.pump()
@@ -273,6 +279,7 @@ class Forwarder:
             parts.writer.submit(job).addErrback(lambda failure: None)  # only a remark; the message stays as it is
 
     def _is_back(self) -> None:
+        self._parts.alarms.end("D_POISONED", self._route)
         if self._away_since is not None:
             self._away_since = None
             self._parts.alarms.end("D_UNREACHABLE", self._route)

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from hl7calf.service.delivery import BackOff
 from hl7calf.service.destination import Destination, Talk
-from hl7calf.service.events import error_name
+from hl7calf.service.events import emit, error_name
 
 Connect = Callable[[Factory], "Deferred[IProtocol]"]
 
@@ -104,6 +104,7 @@ class Lines:
         if not self._closed and not destination.answered_once:
             self._leave_in_peace(why)
         elif not self._closed:
+            emit("D_LOST", "debug", why=why)
             self._changed()
 
     def answered(self) -> None:

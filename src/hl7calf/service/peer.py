@@ -21,7 +21,7 @@ from hl7calf.service.events import emit, error_name
 from hl7calf.service.metrics import RouteMetrics
 from hl7calf.service.pressure import Pressure
 from hl7calf.service.reception import Reception
-from hl7calf.wire.mllp import Deframer, Frame, FrameFault
+from hl7calf.wire.mllp import Deframer, Frame, FrameFault, FrameNote
 
 MOST_OUTSTANDING = 512  # answers a peer may owe us reading or we may owe it, before it is paused
 NO_TRAILER_S = 2.0  # a frame whose end block has no CR, and nothing behind it, is taken as complete
@@ -63,6 +63,7 @@ class MllpPeer(Protocol):
         self._answers = AnswerQueue(self._write, self._all_answered)
         self._silence = Silence(floor.seconds())
         self._paused: set[str] = set()
+        self._noted: set[str] = set()
         self._half_closed = False
         self._closing_since: float | None = None
 
@@ -94,8 +95,8 @@ class MllpPeer(Protocol):
         floor, silence, answers = self._floor, self._silence, self._answers
         for item in items:
             if isinstance(item, Frame):
-                for note in item.notes:
-                    floor.metrics.frame_fault(note.code)
+                if item.notes:
+                    self._note(item.notes)
                 floor.reception.take(item.payload, self, answers.place())
             else:
                 floor.reception.fault(item, self, answers.place())
@@ -106,6 +107,14 @@ class MllpPeer(Protocol):
         elif silence.frame_since is not None:
             silence.frame_since = None
             floor.room_for(self, 0)
+
+    def _note(self, notes: Sequence[FrameNote]) -> None:
+        """Count what was tolerated; in the log once a connection for each kind."""
+        for note in notes:
+            self._floor.metrics.frame_fault(note.code)
+            if note.code not in self._noted:
+                self._noted.add(note.code)
+                emit("F_TOLERATED", "info", route=self._floor.route, peer=self.host, fault=note.code, count=note.count)
 
     def sweep(self, now: float) -> None:
         """Close what has been silent, or unfinished, for too long."""

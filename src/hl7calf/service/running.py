@@ -95,7 +95,9 @@ class Running(Service):
             endpoint.listen(site).addCallbacks(self._ops_listens, self._not_listening, errbackArgs=("ops",))
         for route in self.routes:
             route.listener.listen(route.endpoint).addErrback(self._not_listening, route.name)
-        emit("S_START", "info", routes=len(self.routes), unclean=self._inside.store.unclean)
+        emit("S_START", "info", routes=len(self.routes))
+        if self._inside.store.unclean:
+            emit("S_UNCLEAN", "warn")
 
     def _ops_listens(self, port: IListeningPort) -> None:
         self._ops_port = port

@@ -56,13 +56,13 @@ class Watch:
     Args:
         read: reads the journal off the reactor's thread.
         look_at_the_date: told once a second, for what ends on a day.
-        tell: called with each whole status read.
+        now_and_then: called every tenth time.
     """
 
     def __init__(
         self, routes: Sequence[str], writer: WatchedWriter, read: Callable[[Callable[[Reader], Status]], Any],
         metrics: Metrics, alarms: Alarms, limits: WatchLimits, clock: Any, wall: Callable[[], float],
-        look_at_the_date: Callable[[], None],
+        look_at_the_date: Callable[[], None], now_and_then: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._routes = routes
         self._writer = writer
@@ -73,6 +73,7 @@ class Watch:
         self._clock = clock
         self._wall = wall
         self._look_at_the_date = look_at_the_date
+        self._now_and_then = tuple(now_and_then)
         self._looking = LoopingCall(self.look)
         self._looking.clock = clock
         self._count = 0
@@ -104,10 +105,16 @@ class Watch:
         self._due_at = now + LOOK_S
         self._look_at_the_store(now)
         self._look_at_the_date()
-        if self._count % _BOOKS_EVERY == 0 and not self._reading:
+        if self._count % _BOOKS_EVERY == 0:
+            self._look_at_the_books()
+            for look in self._now_and_then:
+                look()
+        self._count += 1
+
+    def _look_at_the_books(self) -> None:
+        if not self._reading:
             self._reading = True
             self._read(lambda reader: reader.status()).addCallbacks(self._status, self._no_status)
-        self._count += 1
 
     def _look_at_the_store(self, now: float) -> None:
         writer = self._writer
