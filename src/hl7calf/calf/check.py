@@ -96,7 +96,7 @@ def _odd(char: str, following: str) -> str:
         return f"a control character (U+{ord(char):04X})" if char < " " and char not in "\t\r" else ""
     if "\ud800" <= char <= "\udfff" or char == "\ufffd":
         return "a character was lost in another encoding"
-    if char in "\u00c2\u00c3" and "\u0080" <= following <= "\u00bf" or char == "\u00e2" and following == "\u20ac":
+    if (char in "\u00c2\u00c3" and "\u0080" <= following <= "\u00bf") or (char == "\u00e2" and following == "\u20ac"):
         return "text saved in one encoding and opened in another"
     if char in "\u00ad\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\ufeff\u0085":
         return f"an invisible character (U+{ord(char):04X})"

@@ -93,7 +93,7 @@ def _study_code(row: Row) -> Iterator[Defect]:
 def is_loinc(code: str) -> bool:
     """Tell whether a code has the form of a LOINC code with its right check digit (mod 10)."""
     number, hyphen, digit = code.partition("-")
-    if not (hyphen and number.isascii() and number.isdigit() and digit.isascii() and digit.isdigit() and len(digit) == 1):
+    if not (hyphen and code.isascii() and number.isdigit() and digit.isdigit() and len(digit) == 1):
         return False
     doubled = int(number[::-1][0::2]) * 2
     total = sum(map(int, str(doubled))) + sum(map(int, number[::-1][1::2]))
@@ -105,7 +105,7 @@ def is_icd_stem(code: str) -> bool:
     bare = code.replace(".", "", 1)
     if not (bare.isascii() and bare.isalnum()) or len(bare) > 7 or not code[0].isalpha():
         return False
-    if "." in code and code.index(".") != 3 or code.endswith("."):
+    if ("." in code and code.index(".") != 3) or code.endswith("."):
         return False
     return not bare[1:2] or bare[1].isdigit()
 
@@ -127,7 +127,8 @@ def _diagnosis(row: Row, sites: set[str]) -> Iterator[Defect]:
         allowed = MEANINGS[kind] if kind != "calcification" else frozenset({"", *sites})
         if allowed is not None and value not in allowed:
             near = get_close_matches(value, sorted(allowed), 1, 0.5)
-            hint = f"did you mean `{near[0]}`?" if near else "known: " + ", ".join(a or "nothing" for a in sorted(allowed))
+            known = ", ".join(a or "nothing" for a in sorted(allowed))
+            hint = f"did you mean `{near[0]}`?" if near else "known: " + known
             yield column_defect(row, "means", "C_MEANING", f"`{kind}` does not know `{value[:30]}`", hint)
 
 

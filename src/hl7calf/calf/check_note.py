@@ -52,7 +52,8 @@ def check_note(template: NoteTemplate, rows: Mapping[str, Sequence[Row]]) -> Ite
     for action in ACTIONS:
         lines = [line for line in template.lines if action in line.actions]
         if not lines:
-            yield Defect("note.txt", 0, 0, "N_EMPTY", f"no line is written for `{action}`", f"add `{action} | RE | ...`")
+            yield Defect("note.txt", 0, 0, "N_EMPTY", f"no line is written for `{action}`",
+                         f"add `{action} | RE | ...`")  # fmt: skip
             continue
         first = lines[0]
         if not first.text.startswith(MARKER) or " rule " not in first.text:
@@ -61,7 +62,7 @@ def check_note(template: NoteTemplate, rows: Mapping[str, Sequence[Row]]) -> Ite
         values = longest_values(rows, action)
         filled = len(first.text.format_map(values | {"what": ""}))
         if filled > WIDTH:
-            why = f"the marker line can become {filled} characters long before it says what was done; it is cut at {WIDTH}"
+            why = f"the marker line can be {filled} characters long before it says what was done; it is cut at {WIDTH}"
             yield Defect("note.txt", first.line, 1, "N_TOO_LONG", why, "shorten it: the marker must stay one line")
         yield from _length(template, action, values)
 

@@ -70,7 +70,7 @@ def _can_match(row: Row, respelt: Mapping[str, Row]) -> Iterator[Defect]:
     for word in words:
         if word in respelt:
             other = respelt[word]
-            why = f"can never be found: {other.place} reads `{word}` as `{other['meant']}` before phrases are looked for"
+            why = f"can never be found: {other.place} turns `{word}` into `{other['meant']}` before phrases are sought"
             yield column_defect(row, column, "M_NEVER", why, "delete one of the two rows")
 
 

@@ -5,7 +5,7 @@ rows can be proven in seconds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from hl7calf.calf.lexicon import Lexicon, Mention
@@ -28,9 +28,9 @@ class LackingLexicon(Lexicon):
         return self._whole.find(tokens, where, self._row)
 
 
-def lexicon_of(file: str) -> str:
-    """Return the name of the lexicon in `Tables` that holds a phrase table's rows."""
-    return "findings" if file in FINDINGS else file.removesuffix(".csv")
+def lexicons_of(tables: Tables) -> dict[str, Lexicon]:
+    """Return every lexicon of the tables by its field; one file may feed several."""
+    return {name: value for name in _FIELDS if isinstance(value := getattr(tables, name), Lexicon)}
 
 
 def without_row(tables: Tables, row: Row) -> Tables:
@@ -40,14 +40,16 @@ def without_row(tables: Tables, row: Row) -> Tables:
     """
     if row.file in _KEYED:
         field, key = _KEYED[row.file]
-        return _replaced(tables, field, _less(getattr(tables, field), key(row)))
-    field = lexicon_of(row.file)
-    lacking = _replaced(tables, field, LackingLexicon(getattr(tables, field), row.place))
+        return _replaced(tables, {field: _less(getattr(tables, field), key(row))})
+    changes: dict[str, Any] = {
+        name: LackingLexicon(lexicon, row.place) for name, lexicon in lexicons_of(tables).items()
+    }
     if row.file == "cues.csv" and (words := words_of(row["phrase"])) in tables.cue_twins:
-        lacking = replace(lacking, cue_twins=_less(tables.cue_twins, words))
-    return lacking
+        changes["cue_twins"] = _less(tables.cue_twins, words)
+    return _replaced(tables, changes)
 
 
+_FIELDS = tuple(field.name for field in fields(Tables))
 _KEYED: Mapping[str, tuple[str, Any]] = {
     "misspellings.csv": ("respelled", lambda row: fold(row["written"].strip())),
     "durations.csv": ("units", lambda row: fold(row["word"])),
@@ -66,6 +68,5 @@ def _less(whole: Mapping[Any, Any], key: object) -> dict[Any, Any]:
     return {k: v for k, v in whole.items() if k != key}
 
 
-def _replaced(tables: Tables, field: str, value: object) -> Tables:
-    changes: dict[str, Any] = {field: value}
+def _replaced(tables: Tables, changes: dict[str, Any]) -> Tables:
     return replace(tables, **changes)

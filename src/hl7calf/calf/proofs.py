@@ -5,17 +5,17 @@ the study map the whole of `vet`), and what counts as a difference is written in
 nothing is told together with the row that already does its work.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from hl7calf.calf.examples import REASON, example_order, is_in_name, order_message, orders_of, rows_by_word
 from hl7calf.calf.indication import OrderText, read_indication
-from hl7calf.calf.lacking import lexicon_of, without_row
+from hl7calf.calf.lacking import lexicons_of, without_row
 from hl7calf.calf.lexicon import Lexicon, Mention
 from hl7calf.calf.meaning import Meaning, meaning_of
 from hl7calf.calf.schema import SCHEMAS, Row
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.vetting import vet
-from hl7calf.calf.words import tokenize
+from hl7calf.calf.words import tokenize, words_of
 from hl7calf.errors import Defect
 
 MEND = "delete the row, or give an example it is needed for"
@@ -61,28 +61,36 @@ class Proofs:
         if not SCHEMAS[row.file].phrases or SCHEMAS[row.file].columns[0] != "phrase":
             why = "orders read the same without this row: it is covered by another one, or changes nothing"
             return _defect(row, SCHEMAS[row.file].columns[0], "P_COVERED", why, "delete the row")
-        lexicon: Lexicon = getattr(self.tables, lexicon_of(row.file))
-        found = self._mentions(row, row["example"], lexicon)
-        own = [m for m in found if m.phrase.row == row.place]
+        own, instead = self._own(row, row["example"])
         if not own:
-            return self._silent(row, found)
-        lacking: Lexicon = getattr(without_row(self.tables, row), lexicon_of(row.file))
-        instead = [
-            f"{m.phrase.row} (`{' '.join(m.phrase.words)}`)"
-            for m in self._mentions(row, row["example"], lacking)
-            if any(m.first < o.last and o.first < m.last for o in own)
-        ]
-        by = f": {' and '.join(dict.fromkeys(instead))} already says it" if instead else ", and nothing else comes of it"
-        return _defect(row, "example", "P_COVERED", "the example reads the same without this row" + by, MEND)
+            return self._silent(row)
+        why = "the example reads the same without this row"
+        named = " and ".join(dict.fromkeys(instead))
+        why += f": {named} already says it" if named else ", and nothing else comes of it"
+        return _defect(row, "example", "P_COVERED", why, MEND)
 
-    @staticmethod
-    def _silent(row: Row, found: Sequence[Mention]) -> Defect:
-        wanted = tokenize(row["phrase"])
-        instead = [m for m in found if set(m.phrase.words) & {t.norm for t in wanted}]
+    def _own(self, row: Row, text: str) -> tuple[list[Mention], list[str]]:
+        """Return where the row is found in `text`, and the rows that would be found there instead of it."""
+        lacking = lexicons_of(without_row(self.tables, row))
+        for name, lexicon in lexicons_of(self.tables).items():
+            own = [m for m in self._mentions(row, text, lexicon) if m.phrase.row == row.place]
+            if own:
+                instead = [
+                    _named(m)
+                    for m in self._mentions(row, text, lacking[name])
+                    if any(m.first < o.last and o.first < m.last for o in own)
+                ]
+                return own, instead
+        return [], []
+
+    def _silent(self, row: Row) -> Defect:
+        """The example does not use the row; tell which row of the same table takes its place."""
+        wanted = set(words_of(row["phrase"]))
         why = "the example does not hold the phrase"
-        if instead:
-            first = instead[0].phrase
-            why = f"the example does not use this row: {first.row} (`{' '.join(first.words)}`) takes its place"
+        for lexicon in lexicons_of(self.tables).values():
+            for mention in self._mentions(row, row["example"], lexicon):
+                if wanted & set(mention.phrase.words) and mention.phrase.table == row.file.removesuffix(".csv"):
+                    why = f"the example does not use this row: {_named(mention)} takes its place"
         return _defect(row, "example", "P_SILENT", why, "write an example in which the phrase stands by itself")
 
     def _mentions(self, row: Row, text: str, lexicon: Lexicon) -> list[Mention]:
@@ -92,8 +100,7 @@ class Proofs:
         return lexicon.find(tokenize(text, self.tables.respelled), where)
 
     def _of_counterexample(self, row: Row) -> Iterator[Defect]:
-        lexicon: Lexicon = getattr(self.tables, lexicon_of(row.file))
-        if any(m.phrase.row == row.place for m in self._mentions(row, row["counterexample"], lexicon)):
+        if self._own(row, row["counterexample"])[0]:
             why = "the counterexample fires this row"
             hint = "add a longer phrase that takes its place there, or correct the counterexample"
             yield _defect(row, "counterexample", "P_COUNTER", why, hint)
@@ -128,6 +135,10 @@ def _pairs(whole: Iterator[OrderText], less: Iterator[OrderText]) -> Iterator[tu
         yield from ((order, order) for order in whole)
     else:
         yield from zip(whole, less, strict=False)
+
+
+def _named(mention: Mention) -> str:
+    return f"{mention.phrase.row} (`{' '.join(mention.phrase.words)}`)"
 
 
 def _defect(row: Row, column: str, code: str, why: str, hint: str) -> Defect:
