@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from hl7calf.calf.verdict import Action, Facts, Fault, Gate, Modification, OrderVerdict, Verdict
+from hl7calf.calf.verdict import Action, Facts, Fault, Gate, Modification, OrderVerdict, Remembered, Verdict
 from hl7calf.cli import hl7calf
 from hl7calf.service.journal.jobs import CarryOut, Envelope, Receipt, RecordArrival
 from hl7calf.service.journal.reader import Reader
@@ -102,8 +102,10 @@ def upgrade_verdict(payload: bytes, control_id: str, placer: str) -> Verdict:
         facts=Facts(True, True, "affirmed", True, True, "L"), modifications=(changed,), placer_key=f"{placer}^CPOE".encode(),
     )
     outbound = payload.replace(b"USVENLTDL", b"USVENCOML")
+    left = ("USVENLTDL", "US VENOUS LIMITED LEFT", "L")
+    remembered = Remembered(order.placer_key, left, ("USVENCOML", *left[1:]), "R 1", control_id)
     return Verdict(payload, outbound, control_id, "ORM^O01", "2.5.1", Action.UPGRADE, (order,), ("upgraded",), witness="ok",
-                   policy="DEMO 1", digest="ab12", rule="R 1")
+                   remember=(remembered,), policy="DEMO 1", digest="ab12", rule="R 1")
 
 
 @dataclass
@@ -120,9 +122,10 @@ class Journal:
         self.closing.close()
 
     def arrive(self, control_id: str = "A1", placer: str = "P-1", *, review: bool = False, fault: Fault | None = None,
-               route: str = "orders", age_s: float = 0.0) -> int:
+               route: str = "orders", age_s: float = 0.0, cancel: bool = False) -> int:
         """Record one message and return its number."""
         payload = order_bytes(control_id, placer) if fault is None else b"no header %s" % control_id.encode()
+        payload = payload.replace(b"ORC|NW", b"ORC|CA") if cancel else payload
         verdict = upgrade_verdict(payload, control_id, placer) if fault is None else None
         if review and verdict is not None:
             held = replace(verdict.orders[0], action=Action.REVIEW, modifications=(), gates=(Gate("X16", "a cast limits the exam"),))

@@ -40,6 +40,13 @@ def test_only_the_segments_that_change_are_shown() -> None:
     ]
 
 
+def test_what_stands_between_two_changes_is_not_shown() -> None:
+    two = BEFORE + BEFORE[BEFORE.index(b"ORC") :]
+    shown = "".join(difference(two, two.replace(b"OLD", b"NEW"), Terminal()))
+    assert shown.count("@@ segment") == 2
+    assert "DG1" not in shown and "ORC" not in shown
+
+
 def test_no_patient_name_is_on_the_screen() -> None:
     assert "CANARY" not in explain_change(changed(), "x#1", Terminal())
 

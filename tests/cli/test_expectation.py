@@ -48,6 +48,11 @@ def test_an_ack_may_differ_in_time_and_own_control_id_alone() -> None:
     assert wrong is not None and "- ERR|||101" in wrong and "+ ERR|||100" in wrong
 
 
+def test_another_message_type_in_an_ack_is_wrong() -> None:
+    expected = Expected(None, ACK % (b"1", b"2"))
+    assert compare_ack(expected, (ACK % (b"1", b"2")).replace(b"ACK^O01^ACK", b"ACK"), positive=False) is not None
+
+
 def test_no_answer_where_one_was_expected_is_wrong() -> None:
     assert compare_ack(Expected(None, ACK), b"", positive=False) is not None
     assert compare_ack(Expected(IN, None), b"", positive=False) is not None

@@ -2,6 +2,7 @@ import json
 
 from hl7calf.calf.verdict import Fault
 from hl7calf.service.journal.jobs import MarkAttempt, MarkDelivered, Outcome
+from hl7calf.service.journal.reader import Reader
 
 
 def test_one_message_is_told_from_arrival_to_delivery(run, journal) -> None:
@@ -65,10 +66,19 @@ def test_json_has_the_stored_decision_the_verdict_of_now_and_both_sides(run, jou
     assert [one["outcome"] for one in told["history"]] == ["delivered"]
 
 
-def test_an_order_does_not_remember_itself(run, journal) -> None:
-    """What the message itself put into the order memory is not taken for something done before."""
+def test_what_an_order_put_into_the_memory_itself_does_not_change_its_story(run, journal) -> None:
     journal.arrive()
-    assert "carried on" not in run("explain", "A1", "--data-dir", journal.folder).stdout
+    with Reader(journal.folder) as reader:
+        assert reader.remembered(b"P-1^CPOE") is not None
+    shown = run("explain", "A1", "--data-dir", journal.folder).stdout
+    assert "carried on" not in shown and "Vetting again now gives" not in shown
+
+
+def test_a_cancel_is_explained_with_what_the_order_was_given_before(run, journal) -> None:
+    journal.arrive("A1", "P-1")
+    journal.arrive("A2", "P-1", cancel=True)
+    shown = run("explain", "A2", "--data-dir", journal.folder).stdout
+    assert "carried on" in shown and "Vetting again now gives" not in shown
 
 
 def test_a_narrow_window_stays_readable(process, journal) -> None:

@@ -66,7 +66,7 @@ def test_ctrl_c_is_one_sentence(start, many) -> None:
     child = start("replay", many, "--to", to)
     time.sleep(1.0)
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=10)
+    _, err = child.communicate(timeout=10)
     assert child.returncode == 1
     assert err.strip() == "hl7calf: Stopped by Ctrl-C; what was already sent or stored stays so."
 

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from hl7calf.cli.failures import Unusable
@@ -16,6 +18,17 @@ NOW = 1_800_000_000.0
 )
 def test_a_time_is_so_long_ago_or_iso_and_utc_without_a_zone(text: str | None, wanted: float | None) -> None:
     assert moment(text, NOW) == wanted
+
+
+def test_the_zone_of_the_machine_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert moment("2027-01-15T08:00:00", NOW) == NOW
+        assert time_shown(NOW) == "2027-01-15 08:00:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2x", "", "-2h", "2027-13-01"])

@@ -14,7 +14,7 @@ from hl7calf.cli.store import DEFAULT_CONFIG, open_reader, store_options
 from hl7calf.cli.terminal import Terminal, clean, say, terminal
 
 if TYPE_CHECKING:
-    from hl7calf.calf.verdict import Recall, Remembered, Verdict
+    from hl7calf.calf.verdict import Verdict
     from hl7calf.cli.dry_run import DryRun
     from hl7calf.service.journal.reader import Reader
     from hl7calf.service.journal.views import Message
@@ -76,25 +76,14 @@ def _messages(reader: "Reader", control_id: str, number: int | None) -> "list[Me
 
 
 def _vet_again(message: "Message", run: "DryRun", reader: "Reader") -> "Verdict":
-    """Vet the stored bytes under the mode of then; an order remembers what was done before, not by itself."""
+    """Vet the stored bytes under the mode of then, with the order memory of now."""
     from hl7calf.calf.verdict import Mode
 
     if message.entry is not None and message.entry.content.get("mode") in list(Mode):
         run.mode = Mode(message.entry.content["mode"])
-    run.before = _remembered_before(message, reader)
+    run.before = reader.remembered
     run.forget_all()
     return run.vet(message.inbound)
-
-
-def _remembered_before(message: "Message", reader: "Reader") -> "Recall":
-    """Return the order memory without what this very message put there."""
-    own = message.line.envelope.control_id.decode("utf-8", "replace")
-
-    def recall(placer_key: bytes) -> "Remembered | None":
-        remembered = reader.remembered(placer_key)
-        return None if remembered is None or remembered.control_id == own else remembered
-
-    return recall
 
 
 def _told(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[str]:
@@ -147,7 +136,8 @@ def _orders(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[
         )
     if then["action"] and then["action"] != verdict.action.value:
         yield term.fold(
-            f"Vetting again now gives {verdict.action.value}; what was done then is {then['action']}.",
+            f"Vetting again now gives {verdict.action.value}; what was done then is {then['action']}. Mappings, order memory "
+            "or rule may have changed since.",
             "note  ",
             "      ",
         )
