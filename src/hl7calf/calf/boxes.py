@@ -64,5 +64,7 @@ def _line_start(tokens: Sequence[Token], index: int, own: frozenset[int]) -> int
 def _line_end(tokens: Sequence[Token], index: int, stop: int) -> int:
     end = index
     while end < stop and tokens[end].norm not in LINE_ENDS:
+        if end > index and end + 1 < stop and tokens[end + 1].norm == ":":
+            break  # the next label of the template starts
         end += 1
     return end

@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hl7calf.calf.boxes import read_boxes
+from hl7calf.calf.cues import read_cues
 from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.passages import Passage
 from hl7calf.calf.scope import Found, Scope
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.words import ends_sentence
-
-GOES_ON = frozenset("from in on at by last and w with but now surgically after during via yrs years".split())
-"""Words after `removed`, `suspected` and their like that show the finding stood before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,9 @@ def read_passage(passage: Passage, tables: Tables, without: str | None = None) -
     """Find the mentions of a passage and give each finding its status."""
     where = "name" if passage.kind == "name" else "text"
     mentions = tables.findings.find(passage.tokens, where, without)
-    cues = tuple(_freed(_cues(passage, tables, without), [m for m in mentions if m.phrase.table == "risk_factors"]))
+    cues = tuple(
+        _freed(read_cues(passage, mentions, tables, without), [m for m in mentions if m.phrase.table == "risk_factors"])
+    )
     inside = {t for cue in cues for t in range(cue.first, cue.last)} | read_boxes(passage.tokens)[1]
     sentences = _sentences(passage, inside)
     sections = _sections(passage, tables, sentences, without)
@@ -56,7 +56,7 @@ def read_passage(passage: Passage, tables: Tables, without: str | None = None) -
 def _ticked(found: Found, ticked: Mapping[int, bool]) -> Found:
     """A finding that is a box's label has the box's status."""
     tick = ticked.get(found.mention.first)
-    return found if tick is None else replace(found, status="affirmed" if tick else "negated")
+    return found if tick is None else replace(found, status="affirmed" if tick else "negated", is_boxed=True)
 
 
 def _freed(cues: Sequence[Mention], mentions: Sequence[Mention]) -> list[Mention]:
@@ -79,57 +79,12 @@ def read_statuses(
     """
     if not mentions:
         return []
-    cues = tuple(_freed(_cues(passage, tables, without), mentions))
+    cues = tuple(_freed(read_cues(passage, mentions, tables, without), mentions))
     sentences = _sentences(passage, {t for c in cues for t in range(c.first, c.last)})
     sections = _sections(passage, tables, sentences, without)
     found = [Found(m, passage, sentence=sentences[m.first], section=sections.get(m.first, "")) for m in mentions]
     ticked, _ = read_boxes(passage.tokens)
     return [_ticked(f, ticked) for f in Scope(passage, found, cues, sentences).apply()]
-
-
-def _cues(passage: Passage, tables: Tables, without: str | None) -> list[Mention]:
-    """Return the cues; a phrase listed for both directions is taken by what stands around it."""
-    tokens = passage.tokens
-    answers = [m for m in tables.answers.find(tokens, "text", without) if _is_answer(m, passage)]
-    taken = {t for m in answers for t in range(m.first, m.last)}
-    free = [
-        _by_direction(m, passage, tables)
-        for m in tables.cues.find(tokens, "text", without)
-        if not taken.intersection(range(m.first, m.last))
-    ]
-    return sorted([*answers, *free], key=lambda m: m.first)
-
-
-def _is_answer(mention: Mention, passage: Passage) -> bool:
-    """Tell an answer (`calcification: no`) from a statement that starts with the same word (`XR: no fracture`)."""
-    tokens = passage.tokens
-    if mention.last >= len(tokens) or tokens[mention.last - 1].norm in ("n", "y", ")"):
-        return True
-    following = tokens[mention.last]
-    return not following.is_word
-
-
-def _by_direction(mention: Mention, passage: Passage, tables: Tables) -> Mention:
-    twin = tables.cue_twins.get(mention.phrase.words)
-    if twin is None:
-        return mention
-    tokens = passage.tokens
-    before = tokens[mention.first - 1] if mention.first else None
-    after = tokens[mention.last] if mention.last < len(tokens) else None
-    is_mark = not tokens[mention.first].is_word
-    if is_mark:
-        backward = before is not None and before.is_word and tokens[mention.first].tight
-        backward = backward or after is None or after.norm in ".;\n,)"
-    else:
-        backward = before is not None and (
-            after is None
-            or (not after.is_word and after.norm not in "-:(?")
-            or after.norm in GOES_ON
-            or after.norm[:1].isdigit()
-        )
-    wanted = "after" if backward else "before"
-    phrase = mention.phrase if mention.phrase.direction == wanted else twin[wanted]
-    return replace(mention, phrase=phrase)
 
 
 def _sentences(passage: Passage, inside: set[int]) -> list[int]:

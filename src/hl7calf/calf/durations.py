@@ -17,7 +17,9 @@ NUMBERS = {
     "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "past": "1", "last": "1",
 }  # fmt: skip
 LEADS = frozenset({"x", "for", "over", "past", "last", "since", "about", "~", "approx", "times", "the", "these"})
-BEGINNINGS = frozenset("started began begun onset noticed noted starting developed beginning appeared since".split())
+BEGINNINGS = frozenset(
+    "recurred returned developed started began begun onset noticed noted starting developed beginning appeared since".split()
+)
 NOT_DURATION = frozenset(
     "old yo y.o gestation pregnant ga iup pp postpartum postop post pod gestational premature".split()
 )
@@ -65,8 +67,7 @@ def _spans(tokens: Sequence[Token], units: Mapping[str, str]) -> list[_Span]:
             after[:2] == ["/", "o"]
             or bool(set(after[:1]) & NOT_DURATION)
             or set(after) & {"old"}
-            or (bool(set(before) & {"day", "pod", "week", "at", "in", "age", "q"})
-            and not led)
+            or (bool(set(before) & {"day", "pod", "week", "at", "in", "age", "q"}) and not led)
         )
         if not is_age:
             found.append(_Span(_say(number, unit), index, last, "ago" in after[:1] or "prior" in after[:1], led))
@@ -93,6 +94,8 @@ def _number_and_unit(tokens: Sequence[Token], index: int, units: Mapping[str, st
     if digits and following == "/" and index + 2 < len(tokens) and tokens[index + 1].tight and tokens[index + 2].tight:
         return _fraction(tokens, index, digits)
     number = _plain(digits) if digits else NUMBERS.get(norm)
+    if norm in ("past", "last") and (index == 0 or tokens[index - 1].norm not in LEADS):
+        number = None  # `film of last month` is a date
     if number is None or len(digits) > 3:
         return None
     last = index + 1
@@ -116,7 +119,7 @@ def _fraction(tokens: Sequence[Token], index: int, digits: str) -> tuple[str, st
     later = tokens[index + 3].norm if index + 3 < len(tokens) else ""
     before = tokens[index - 1].norm if index else ""
     two_before = {t.norm for t in tokens[max(0, index - 2) : index]}
-    if unit is None or later == "/" or before == "/" or later in DATED or two_before & DATED:
+    if unit is None or later == "/" or before == "/" or later in DATED - {"on"} or two_before & DATED:
         return None
     return _plain(digits), unit, index + 3
 
@@ -150,7 +153,7 @@ def _to_symptom(read: Read, span: _Span) -> int | None:
         if ahead and not _follows_of(tokens, span):
             gap += 4
         table = found.mention.phrase.table
-        if table == "findings" and found.status == "uncertain":
+        if found.status == "negated" or (table == "findings" and found.status == "uncertain"):
             continue  # `pain, r/o DVT x 2 wks`: the question has no duration
         counts = found.status in ("affirmed", "uncertain") and table in ("symptoms", "calcification")
         counts = counts or (

@@ -8,6 +8,7 @@ Source: clinical information asked for in the guideline text [Guideline]; risk f
 from collections.abc import Iterable, Sequence
 
 from hl7calf.calf.clauses import Read
+from hl7calf.calf.dates import is_long_ago
 from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.schema import RISKS, SYMPTOMS
 from hl7calf.calf.scope import Found
@@ -53,7 +54,9 @@ def read_risks(reads: Sequence[Read], coded: Iterable[str], year: int) -> tuple[
     for found in _affirmed(reads):
         concept = found.mention.concept
         if found.mention.phrase.table == "risk_factors":
-            if not (concept in RECENT_ONLY and (_is_long_ago(found, year) or _is_no_event(found))):
+            if _is_department(found):
+                continue
+            if not (concept in RECENT_ONLY and (is_long_ago(found, year) or _is_no_event(found))):
                 said.add(concept)
         elif concept in ("dvt", "pe") and (found.past or _is_dated(found)):
             said.add(f"prior_{concept}")
@@ -81,6 +84,7 @@ def _is_dated(found: Found) -> bool:
     return any(a.isdigit() and len(a) == 4 and a[:2] in ("19", "20") for a in after[:3]) or "ago" in after
 
 
+DEPARTMENTS = frozenset("clinic consult team service unit nurse specialist office dept department mdt".split())
 OBESE_BMI = 30
 """kg/m2, the World Health Organization's limit."""
 
@@ -96,6 +100,12 @@ def _has_high_bmi(read: Read) -> bool:
     return False
 
 
+def _is_department(found: Found) -> bool:
+    """`sarcoma clinic` names who writes, not what the patient has."""
+    after = found.passage.tokens[found.mention.last : found.mention.last + 1]
+    return bool(after) and after[0].norm in DEPARTMENTS
+
+
 def _is_no_event(found: Found) -> bool:
     """`pre CABG`, `requested by vascular surgery`: an operation to come, or a department."""
     before = [t.norm for t in found.passage.tokens[max(0, found.mention.first - 2) : found.mention.first]]
@@ -105,16 +115,6 @@ def _is_no_event(found: Found) -> bool:
         & {"pre", "preop", "planned", "planning", "awaiting", "upcoming", "scheduled", "before", "by", "per", "for"}
         or set(after) & {"clinic", "consult", "team", "service", "planned", "scheduled"}
     )
-
-
-def _is_long_ago(found: Found, year: int) -> bool:
-    """An operation dated by a year or by years is not a recent one."""
-    tokens = found.passage.tokens
-    around = [t.norm for t in tokens[max(0, found.mention.first - 3) : found.mention.last + 5]]
-    years = any(
-        a in ("yr", "yrs", "year", "years") or (a.endswith(("y", "yr", "yrs")) and a[0].isdigit()) for a in around
-    )
-    return (years and "ago" in around) or any(a.isdigit() and len(a) == 4 and 1950 <= int(a) < year for a in around)
 
 
 def read_imaging(reads: Sequence[Read], tables: Tables, has_earlier_study: bool) -> str | None:

@@ -9,7 +9,8 @@ Source: the table of exclusions and holds, [CLINICAL 4]; which are the author's 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hl7calf.calf.clauses import read_statuses
+from hl7calf.calf.clauses import Read, read_statuses
+from hl7calf.calf.dates import is_long_ago
 from hl7calf.calf.passages import Passage
 from hl7calf.calf.scope import Found
 from hl7calf.calf.study import Study
@@ -49,7 +50,12 @@ REASONS = {
 }
 INFORMATIVE = frozenset({"X6", "X7", "X18", "X27", "X29"})
 """Gates that are told but do not send the order to a person."""
-LOCAL = frozenset({"X12", "X16", "X25"})
+FOLLOWING = frozenset("known followup residual interval recheck reassess resolving".split())
+PASSED_OVER = frozenset(
+    "l r lt rt left right bilateral acute distal proximal prox vein deep of the her his new dx diagnosed chronic "
+    "subacute isolated occlusive nonocclusive partial up".split()
+)
+LOCAL = frozenset({"X12", "X16", "X24", "X25"})
 OF_THE_LEG = frozenset({"calf", "leg", "tibfib", "shin", "knee", "thigh", "ankle", "popliteal", "foot", "heel"})
 KIND_GATES = {
     "guided": "X19", "mapping": "X11", "graft": "X12", "post ablation": "X12", "insufficiency": "X10", "mixed": "X9",
@@ -70,15 +76,16 @@ def gate(code: str, why: str = "") -> Gate:
     return Gate(code, REASONS[code] + (f": {why}" if why else ""))
 
 
-def phrase_gates(passages: Sequence[Passage], tables: Tables, without: str | None = None) -> list[Raised]:
-    """Return the gates that phrases raise: affirmed or in question, of this patient."""
+def phrase_gates(passages: Sequence[Passage], tables: Tables, year: int, without: str | None = None) -> list[Raised]:
+    """Return the gates that phrases raise: affirmed or in question, of this patient, and not of long ago."""
     raised: list[Raised] = []
     for passage in (p for p in passages if p.kind != "diagnosis"):
         where = "name" if passage.kind == "name" else "text"
         mentions = [m for m in tables.gates.find(passage.tokens, where, without) if m.concept != "none"]
         for found in read_statuses(passage, mentions, tables, without):
             counts = found.status in ("affirmed", "uncertain") and found.section not in ("allergies", "medications")
-            if counts and not (found.mention.concept in LOCAL and _is_elsewhere(found, tables)):
+            away = found.mention.concept in LOCAL and (_is_elsewhere(found, tables) or is_long_ago(found, year))
+            if counts and not away:
                 raised.append(Raised(found.mention.concept, found))
     return raised
 
@@ -89,6 +96,22 @@ def _is_elsewhere(found: Found, tables: Tables) -> bool:
     low, high = max(0, found.mention.first - 3), min(len(tokens), found.mention.last + 5)
     sites = [m for m in tables.sites.find(tokens, "text") if m.concept != "none" and low <= m.first < high]
     return bool(sites) and all(m.concept not in OF_THE_LEG for m in sites)
+
+
+def follows_known_dvt(reads: Iterable[Read]) -> bool:
+    """Tell whether the text follows up a DVT that is known: `f/u R peroneal DVT`, `known clot`."""
+    for read in reads:
+        tokens = read.passage.tokens
+        for found in (f for f in read.findings if f.mention.concept == "dvt" and f.status == "affirmed"):
+            low = max(0, found.mention.first - 6)
+            inside = {t for s in read.sites for t in range(s.first, s.last)}
+            for index in range(found.mention.first - 1, low - 1, -1):
+                norm = tokens[index].norm
+                if norm in FOLLOWING or (norm == "u" and tokens[max(0, index - 2)].norm == "f"):
+                    return True
+                if index not in inside and norm not in PASSED_OVER:
+                    break
+    return False
 
 
 def study_gates(study: Study, has_venous_question: bool) -> list[Gate]:

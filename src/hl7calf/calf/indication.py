@@ -15,7 +15,7 @@ from hl7calf.calf.clauses import Read, read_passage, read_statuses
 from hl7calf.calf.durations import read_duration
 from hl7calf.calf.evidence import Coded, read_codes, show_evidence
 from hl7calf.calf.facts import read_characteristics, read_imaging, read_risks, read_symptoms
-from hl7calf.calf.gates import INFORMATIVE, Raised, age_gate, gate, phrase_gates, study_gates
+from hl7calf.calf.gates import INFORMATIVE, Raised, age_gate, follows_known_dvt, gate, phrase_gates, study_gates
 from hl7calf.calf.language import is_foreign
 from hl7calf.calf.passages import Passage
 from hl7calf.calf.pitfalls import name_pitfalls
@@ -82,7 +82,7 @@ def read_indication(
     calf = coded.calf or any(m.concept == "calf" for r in reads for m in r.sites)
     calcification = decide_calcification(attached, coded, calf, study, reads)
     laterality = read_laterality(study, reads, attached, coded.sides, tables)
-    raised = phrase_gates(order.passages, tables, without)
+    raised = phrase_gates(order.passages, tables, order.year, without)
     extents, earlier = _extents(study, order.passages, tables, without)
     facts = _facts(order, study, reads, coded, calcification, calf, laterality, extents, earlier, tables)
     gates = _gates(order, study, reads, raised, coded, laterality, calcification, extents, options or Options())
@@ -149,6 +149,7 @@ def _gates(
     found = study_gates(study, venous)
     found += [gate(code) for code in coded.gates]
     found += [gate(r.code) for r in raised if not (r.code == "X9" and study.kind not in ("arterial", "mixed"))]
+    found += [gate("X13")] if follows_known_dvt(reads) else []
     child = age_gate(order.age, order.passages, options.adult_age_years)
     found += [child] if child else []
     if laterality.conflict:

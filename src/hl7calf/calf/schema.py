@@ -63,7 +63,7 @@ SCHEMAS: Mapping[str, Schema] = {
         reach=["adjacent", "next", "list", "wide", "sentence", "none"],
     ),
     "sections.csv": _schema(
-        "phrase section example", "phrase", section=["allergies", "medications", "family", "past"]
+        "phrase section example", "phrase", section=["allergies", "medications", "family", "past", "administrative"]
     ),
     "sides.csv": _schema("phrase side example", "phrase", side=["L", "R", "B", "none"]),
     "durations.csv": _schema("word unit example", "word", unit=["hour", "day", "week", "fortnight", "month", "year"]),

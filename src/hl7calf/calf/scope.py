@@ -26,6 +26,10 @@ STATUS_OF = {
     "hypothetical": "hypothetical",
     "past": "past",
 }
+ADJECTIVES = frozenset("palpable tender painful red warm swollen calcified ossified".split())
+"""Findings that describe the next one: `no palpable mass` denies both; `no trauma swelling` denies the trauma."""
+ADJECTIVES = frozenset("palpable tender painful red warm swollen calcified ossified".split())
+"""Findings that describe the next one: `no palpable mass` denies both, `no trauma swelling` only the trauma."""
 CONNECTORS = frozenset({"or", "nor", "and", "&", "/", "+", ",", "and/or", "plus"})
 VERBS = frozenset(
     "seen noted present on with has had in showing shows showed visible visualized identified found evident "
@@ -48,6 +52,7 @@ class Found:
     past: bool = False
     sentence: int = 0
     section: str = ""
+    is_boxed: bool = False
 
 
 class Scope:
@@ -72,7 +77,7 @@ class Scope:
 
     @staticmethod
     def _in_section(found: Found) -> Found:
-        if found.section == "allergies" or (
+        if found.section in ("allergies", "administrative") or (
             found.section == "medications" and found.mention.phrase.table == "calcification"
         ):
             return replace(found, status="hypothetical")
@@ -129,12 +134,7 @@ class Scope:
         if is_question and has_comma and not set(gap) & {"or", "and", "nor"}:
             return False
         if not joined:
-            return (
-                len(gap) <= 1
-                and not has_comma
-                and found.mention.phrase.table != "calcification"
-                and not (set(gap) & VERBS)
-            )
+            return not gap and self.tokens[start - 1].norm in ADJECTIVES
         if any(g in VERBS for g in gap):
             return False
         if "or" in gap or "nor" in gap or "/" in gap:
@@ -187,6 +187,8 @@ class Scope:
         if len(gap) > 12 or self._contrast_between(later.mention.last, cue.first - 1):
             return
         self._mark(candidates[-1], cue)
+        if not self.tokens[cue.first].is_word and cue.concept == "question":
+            return  # `pain/sore/DVT?` asks about the last only
         for index in reversed(candidates[:-1]):
             found = self.found[index]
             between = [self.tokens[i].norm for i in range(found.mention.last, later.mention.first)]

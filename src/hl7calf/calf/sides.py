@@ -75,6 +75,8 @@ def _sided(read: Read, tables: Tables) -> list[_Sided]:
     cues = {t for c in read.cues for t in range(c.first, c.last)}
     found: list[_Sided] = []
     for mention in tables.sides.find(tokens, "text"):
+        if cues & set(range(mention.first + 1, mention.last)):
+            continue  # `L / R/O DVT` is no left and right
         if (
             not read.ticked.get(mention.first, True)
             or mention.concept == "none"
@@ -123,20 +125,26 @@ def _site_beside(read: Read, mention: Mention) -> Mention | None:
 
 
 def _text_side(sided: Sequence[_Sided], calcifications: Sequence[Attached]) -> str | None:
-    calcified = {id(m) for c in calcifications for m in c.mentions}
-    bearing = [c for c in calcifications if c.names & LEG]
+    calcified = {id(m) for c in calcifications if c.found.status in ("affirmed", "uncertain") for m in c.mentions}
+    bearing = [c for c in calcifications if c.names & LEG and c.found.status in ("affirmed", "uncertain")]
     first = _joined(
         s.side
         for s in sided
         if (s.site_mention is not None and id(s.site_mention) in calcified and s.site in LEG)
         or (s.site in ("", *LEG) and any(_beside(s, c) for c in bearing))
     )
+    told = _joined(s.side for s in sided if s.site in ("", *LEG) and any(_same_sentence(s, c) for c in bearing))
     calf = _joined(s.side for s in sided if s.site == "calf")
     other = _joined(s.side for s in sided if s.site in ("", *LEG))
     if first == "B":
         symptomatic = {s.side for s in sided if s.site in LEG and s.side in ("L", "R") and _has_symptom(s)}
         return next(iter(symptomatic)) if len(symptomatic) == 1 else "B"
-    return first or calf or other
+    return first or told or calf or other
+
+
+def _same_sentence(sided: _Sided, attached: Attached) -> bool:
+    sentence = sided.read.sentence_of(sided.mention.first)
+    return attached.found.passage is sided.read.passage and attached.found.sentence == sentence
 
 
 def _beside(sided: _Sided, attached: Attached) -> bool:

@@ -19,6 +19,9 @@ from hl7calf.calf.tables import Tables
 PREPOSITIONS = frozenset(
     "in of at within inside along near overlying over involving on around about to into throughout".split()
 )
+SHOWING = frozenset(
+    "shows show showed has have had contains contained demonstrates demonstrated with w reveals is was".split()
+)
 LINKS = frozenset({"and", "&", "/", "or", "+", "to", "plus"})
 CLAIMANTS = frozenset({"symptoms", "findings", "risk_factors"})
 VAGUE = frozenset({"leg", "tibfib"})
@@ -58,6 +61,7 @@ class Attachment:
         chosen = (
             self._inside(found, sites)
             or self._before(read, found, free)
+            or self._subject(read, found, free)
             or self._after(read, found, free)
             or self._near(read, found, free)
         )
@@ -82,6 +86,9 @@ class Attachment:
             return False
         if any(site.last == start for start in self.films[id(read)]):
             return True
+        following = next((s for s in read.sites if s.first > site.first), None)
+        if following is not None and following.first - site.last == 1 and tokens[site.last].norm in ("to", "/"):
+            return self._is_film(read, following)  # `ankle to knee radiographs`
         for end in self.film_ends[id(read)]:
             between = [tokens[i].norm for i in range(end, site.first)]
             if (
@@ -99,7 +106,15 @@ class Attachment:
                 gap = found.mention.first - site.last
                 if gap == 0 and found.mention.concept not in ("mass", "trauma"):
                     return True
+                if self._is_of(read, found, site):
+                    return True
         return False
+
+    @staticmethod
+    def _is_of(read: Read, found: Found, site: Mention) -> bool:
+        """`arthritis of the knee`: the finding in front claims the site by `of`."""
+        between = [read.passage.tokens[i].norm for i in range(found.mention.last, site.first)]
+        return 0 < len(between) <= 3 and between[0] == "of" and found.mention.concept not in ("mass", "trauma")
 
     def _is_taken(self, read: Read, site: Mention, found: Found) -> bool:
         """Tell whether another calcification follows the site at once: `aortic calcification, and ...`."""
@@ -145,6 +160,15 @@ class Attachment:
                 continue
             best = site
         return best
+
+    def _subject(self, read: Read, found: Found, sites: Sequence[Mention]) -> Mention | None:
+        """`the left calf shows a 15 mm calcific deposit`: the site is the subject of a showing verb."""
+        tokens = read.passage.tokens
+        for site in reversed([s for s in sites if s.last <= found.mention.first]):
+            between = [tokens[i].norm for i in range(site.last, found.mention.first)]
+            if between and len(between) <= 7 and between[0] in SHOWING and "," not in between:
+                return site
+        return None
 
     def _after(self, read: Read, found: Found, sites: Sequence[Mention]) -> Mention | None:
         """`calcification noted in the medial gastroc`: the first site that a preposition leads to."""

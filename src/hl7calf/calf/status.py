@@ -47,9 +47,7 @@ def decide_calcification(
     unsaid = [a for a in vague if a.names <= {"tibfib"}]
     if in_text and not bearing and unsaid and not _elsewhere(attached, vague):
         bearing = unsaid
-    statuses = [_status(a) for a in bearing]
-    if "affirmed" in statuses:
-        statuses = [_status(a) for a in bearing if not (_status(a) == "negated" and is_of_the_past(a.found))]
+    statuses = _standing(bearing)
     if coded.calcified_calf or (coded.calcified and calf):
         statuses.append("affirmed")
     status = _strongest(statuses)
@@ -69,6 +67,24 @@ def decide_calcification(
         _strongest(rest), False, is_vague=is_vague, is_arterial=bool(named) and named <= {"artery"},
         is_calciphylaxis=coded.calciphylaxis, is_abnormal_film=coded.abnormal_film,
     )  # fmt: skip
+
+
+def _standing(bearing: Sequence[Attached]) -> list[str]:
+    """Return the statuses that stand against each other.
+
+    A denial by an earlier film gives way to a finding now, an unticked box to anything said, and a mere question
+    to a later answer (`calcification vs artefact; repeat film excluded calcification`).
+    """
+    statuses = [_status(a) for a in bearing]
+    if "affirmed" in statuses:
+        return [
+            s
+            for a, s in zip(bearing, statuses, strict=True)
+            if s != "negated" or not (is_of_the_past(a.found) or a.found.is_boxed)
+        ]
+    if statuses and statuses[-1] == "negated":
+        return [s for s in statuses if s != "uncertain"]
+    return statuses
 
 
 def is_of_the_past(found: Found) -> bool:

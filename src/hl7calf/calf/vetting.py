@@ -9,13 +9,12 @@ Source: flow of one message, [Design]; what to leave alone: HL7 v2.5.1 §4.4 and
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from hl7calf import __version__
 from hl7calf.calf.decision import Decided, Setting, decide_order
 from hl7calf.calf.gates import gate
 from hl7calf.calf.order_text import Control, control_of, value
-from hl7calf.calf.prefilter import may_mention, needles_of
+from hl7calf.calf.prefilter import Needles, may_mention, needles_of
 from hl7calf.calf.rule import RULE_ID, RULE_VERSION, Options
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.verdict import (
@@ -110,26 +109,16 @@ def _vet_orders(message: Message, whole: _Whole, thorough: bool) -> Verdict:
     return _proven(verdict) if verdict.modifications else verdict
 
 
-@lru_cache(maxsize=4)
-def _needles_by_digest(digest: str, tables: "_Keyed") -> tuple[bytes, ...]:
-    return needles_of(tables.tables)
+_KNOWN_NEEDLES: dict[str, Needles] = {}
 
 
-class _Keyed:
-    """Tables hashed by their digest, so that the needles are made once per digest."""
-
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
-
-    def __hash__(self) -> int:
-        return hash(self.tables.digest)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and other.tables.digest == self.tables.digest
-
-
-def _needles(tables: Tables) -> tuple[bytes, ...]:
-    return _needles_by_digest(tables.digest, _Keyed(tables))
+def _needles(tables: Tables) -> Needles:
+    """Return the prefilter's needles, made once per digest of the tables."""
+    known = _KNOWN_NEEDLES.get(tables.digest)
+    if known is None:
+        _KNOWN_NEEDLES.clear()
+        known = _KNOWN_NEEDLES[tables.digest] = needles_of(tables)
+    return known
 
 
 def _quiet(message: Message, group: OrderGroup, key: bytes) -> OrderVerdict:

@@ -1,0 +1,80 @@
+"""Cues found in a passage, each with the direction it looks in.
+
+Law: a phrase that can look both ways (`removed`, `suspected`, `?`) looks at the nearer finding; a mark of doubt that
+is tight to a word looks back at it (`calcification?`), a free one looks ahead (`? calcification`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from hl7calf.calf.lexicon import Mention, Phrase
+from hl7calf.calf.passages import Passage
+from hl7calf.calf.tables import Tables
+
+GOES_ON = frozenset("from in on at by under last and w with but now surgically after during via yrs years".split())
+"""Words after `removed`, `suspected` and their like that show the finding stood before them."""
+MAX_BACK = 6
+"""Tokens back to the finding a cue may speak of; farther findings are of another clause."""
+
+
+def read_cues(
+    passage: Passage, findings: Sequence[Mention], tables: Tables, without: str | None = None
+) -> list[Mention]:
+    """Return the cues of a passage in order, given the findings they may speak of."""
+    tokens = passage.tokens
+    answers = [m for m in tables.answers.find(tokens, "text", without) if _is_answer(m, passage)]
+    taken = {t for m in answers for t in range(m.first, m.last)}
+    free = [
+        _directed(m, passage, findings, tables.cue_twins)
+        for m in tables.cues.find(tokens, "text", without)
+        if not taken.intersection(range(m.first, m.last))
+    ]
+    return sorted([*answers, *free], key=lambda m: m.first)
+
+
+def _is_answer(mention: Mention, passage: Passage) -> bool:
+    """Tell an answer (`calcification: no`) from a statement that starts with the same word (`XR: no fracture`)."""
+    tokens = passage.tokens
+    if mention.last >= len(tokens) or tokens[mention.last - 1].norm in ("n", "y", ")"):
+        return True
+    following = tokens[mention.last]
+    return not following.is_word
+
+
+def _directed(
+    mention: Mention,
+    passage: Passage,
+    findings: Sequence[Mention],
+    twins: Mapping[tuple[str, ...], Mapping[str, Phrase]],
+) -> Mention:
+    twin = twins.get(mention.phrase.words)
+    if twin is None:
+        return mention
+    is_word = passage.tokens[mention.first].is_word
+    backward = _word_looks_back(mention, passage, findings) if is_word else _mark_looks_back(mention, passage)
+    return replace(mention, phrase=twin["after" if backward else "before"])
+
+
+def _mark_looks_back(mention: Mention, passage: Passage) -> bool:
+    tokens = passage.tokens
+    before = tokens[mention.first - 1] if mention.first else None
+    after = tokens[mention.last] if mention.last < len(tokens) else None
+    tight = before is not None and before.is_word and tokens[mention.first].tight
+    return tight or after is None or after.norm in ".;\n,)"
+
+
+def _word_looks_back(mention: Mention, passage: Passage, findings: Sequence[Mention]) -> bool:
+    tokens = passage.tokens
+    after = tokens[mention.last] if mention.last < len(tokens) else None
+    if mention.first == 0:
+        return False
+    if after is None or (not after.is_word and after.norm not in "-:(?"):
+        return True
+    if after.norm in GOES_ON or after.norm[:1].isdigit():
+        return True
+    back = [f for f in findings if f.last <= mention.first]
+    ahead = [f for f in findings if f.first >= mention.last]
+    between = range(back[-1].last, mention.first) if back else range(0)
+    if not back or len(between) > MAX_BACK or any(tokens[i].norm in (",", ";", ".", "\n") for i in between):
+        return False
+    return not ahead or len(between) < ahead[0].first - mention.last
