@@ -56,9 +56,9 @@ def decide_order(message: Message, group: OrderGroup, patient: PatientParts, key
     triplets = list(text.triplets)
     before = setting.recall(key) if key else None
     if before is not None and group.obr is not None:
-        if _same_service(before.before, triplets):
+        if same_service(before.before, triplets):
             return _carry_on(message, group, order, indication, control, before, setting)
-        if control in (Control.REQUEST, Control.CHANGE) and not _same_service(before.after, triplets):
+        if control in (Control.REQUEST, Control.CHANGE) and not same_service(before.after, triplets):
             decided = _fresh(message, group, order, indication, control, triplets, setting)
             return replace(decided, forget=b"" if decided.remember else key)
     return _fresh(message, group, order, indication, control, triplets, setting)
@@ -83,7 +83,7 @@ def _identify(message: Message, group: OrderGroup, key: bytes, indication: Indic
     )
 
 
-def _same_service(components: tuple[str, ...], triplets: list[Triplet]) -> bool:
+def same_service(components: tuple[str, ...], triplets: list[Triplet]) -> bool:
     """Tell whether a remembered service is this one: code and system, or the name where there is no code.
 
     The same code may stand for the limited and the complete study (93971): then the name tells them apart.
