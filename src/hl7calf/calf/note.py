@@ -106,7 +106,7 @@ def write_note(template: NoteTemplate, action: str, values: Mapping[str, str]) -
     """
     lines: list[tuple[str, str]] = []
     for number, line in enumerate(t for t in template.lines if action in t.actions):
-        text = " ".join(line.text.format_map(_Printable(values)).split())
+        text = line.text.format_map(_Printable(values)).strip()
         pieces = [text[:WIDTH]] if number == 0 else wrap(text)
         lines.extend((line.comment_type, piece) for piece in pieces)
     return lines
