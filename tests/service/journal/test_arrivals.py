@@ -156,6 +156,12 @@ def test_a_resend_writes_no_second_log_entry(store: Store, reader: Reader) -> No
     assert len(reader.entries()) == 1
 
 
+def test_long_control_ids_that_begin_alike_are_told_apart(store: Store, reader: Reader) -> None:
+    ids = ["X" * 40 + "1", "X" * 40 + "2"]
+    record(store, *[arrival(one) for one in ids])
+    assert [do(store, arrival(one)).duplicate_of for one in ids] == [1, 2]
+
+
 PARTS = st.binary(max_size=3)
 
 

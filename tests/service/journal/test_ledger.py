@@ -52,7 +52,7 @@ def test_a_move_takes_from_one_state_and_gives_to_the_other(store: Store, reader
 @pytest.mark.parametrize("number", [0, 1, 31, 32, 33, 65])
 def test_rows_of_any_number_are_inserted(store: Store, number: int) -> None:
     one = ledger(store)
-    one.insert("insert_seen", [(n, AT, n, b"x") for n in range(number)])
+    one.insert("insert_seen", [(n, AT, b"k", b"x") for n in range(number)])
     assert len(one.rows("oldest_seen", 100)) == number
 
 

@@ -6,7 +6,7 @@ in a few statements. A duplicate writes nothing but a line in the history of the
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -17,6 +17,8 @@ from hl7calf.service.journal.jobs import Receipt, RecordArrival, Recorded, State
 from hl7calf.service.journal.ledger import Ledger
 from hl7calf.service.journal.query import Row, microseconds
 from hl7calf.service.modlog import DAY_US, text_as_bytes
+
+_KEY_BYTES = 32  # of MSH-10: longer ones are rare, and the digest tells them apart
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ def record_arrivals(ledger: Ledger, jobs: Sequence[RecordArrival]) -> list[Recor
     """Record arrivals in order and return what to answer to each."""
     hashes = [hashlib.sha256(job.receipt.payload).digest() for job in jobs]
     digests = [duplicate_digest(job.receipt, sha) for job, sha in zip(jobs, hashes, strict=True)]
-    known = _seen_before(ledger, digests)
+    known = _seen_before(ledger, jobs, digests)
     rows = _Rows([], [], [], [], [])
     blocked_now: set[tuple[str, bytes]] = set()
     recorded: dict[int, Recorded] = {}
@@ -67,7 +69,7 @@ def record_arrivals(ledger: Ledger, jobs: Sequence[RecordArrival]) -> list[Recor
             result = _record_new(ledger, job, sha256_in, rows, blocked_now)
             if digest and job.forward:
                 known[digest] = result.message_id
-                key = int.from_bytes(digest[:8], "big", signed=True)
+                key = _key(job.receipt, digest)
                 rows.seen.append((result.message_id, microseconds(job.receipt.received_at), key, digest))
             recorded[result.message_id] = result
         results.append(result)
@@ -75,9 +77,14 @@ def record_arrivals(ledger: Ledger, jobs: Sequence[RecordArrival]) -> list[Recor
     return results
 
 
-def _seen_before(ledger: Ledger, digests: Iterable[bytes]) -> dict[bytes, int]:
+def _key(receipt: Receipt, digest: bytes) -> bytes:
+    """Return what a message is looked up by: in the order of MSH-10, which most senders count up."""
+    return receipt.envelope.control_id[:_KEY_BYTES] + digest[:8]
+
+
+def _seen_before(ledger: Ledger, jobs: Sequence[RecordArrival], digests: Sequence[bytes]) -> dict[bytes, int]:
     """Return the messages on disk that have one of these digests."""
-    keys = [int.from_bytes(digest[:8], "big", signed=True) for digest in digests if digest]
+    keys = [_key(job.receipt, digest) for job, digest in zip(jobs, digests, strict=True) if digest]
     wanted = set(digests)
     return {row[0]: row[1] for row in ledger.rows_in("seen_before", keys) if row[0] in wanted}
 

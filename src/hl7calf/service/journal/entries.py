@@ -77,10 +77,13 @@ def _order(order: OrderVerdict) -> dict[str, Any]:
 def service_code(service: str) -> str:
     """Return OBR-4 without its text: `USVENLTDL^^L` of `USVENLTDL^US VENOUS LIMITED LEFT^L`; '' without a code."""
     code, *rest = service.split("^")
-    if not code or len(code) > _LONGEST_CODE or any(c.isspace() for c in code):
+    if not _is_code(code):
         return ""
-    system = rest[1] if len(rest) > 1 and not any(c.isspace() for c in rest[1]) else ""
-    return f"{code}^^{system}" if system else code
+    return f"{code}^^{rest[1]}" if len(rest) > 1 and _is_code(rest[1]) else code
+
+
+def _is_code(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_CODE and text.isprintable() and " " not in text
 
 
 def _facts(facts: Facts) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Store:
         hmac_key: bytes = b"",
         at: float | None = None,
         failpoint: Failpoint = nowhere,
-        check_budget_s: float = 3.0,
+        check_budget_s: float = 0.6,
         vfs: str | None = None,
     ) -> Self:
         """Open the journal in `data_dir`, making it if there is none, and become its owner.

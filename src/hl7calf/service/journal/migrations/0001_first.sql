@@ -105,11 +105,12 @@ CREATE TABLE trouble (
     message_id INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Messages by which a resend is recognised. `key` is the first 8 bytes of `digest`.
+-- Messages by which a resend is recognised. `key` is MSH-10 (its first 32 bytes) and 8 bytes of `digest`: most senders
+-- count, so a new key lies beside the last one and the index costs the same whether it holds none or a million.
 CREATE TABLE seen (
     message_id INTEGER PRIMARY KEY,
     at         INTEGER NOT NULL,
-    key        INTEGER NOT NULL,
+    key        BLOB NOT NULL,
     digest     BLOB NOT NULL
 ) STRICT;
 CREATE INDEX seen_key ON seen (key);
