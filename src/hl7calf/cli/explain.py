@@ -136,8 +136,8 @@ def _orders(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[
         )
     if then["action"] and then["action"] != verdict.action.value:
         yield term.fold(
-            f"Vetting again now gives {verdict.action.value}; what was done then is {then['action']}. Mappings, order memory "
-            "or rule may have changed since.",
+            f"Vetting again now gives {verdict.action.value}; what was done then is {then['action']}. "
+            "Mappings, order memory or rule may have changed since.",
             "note  ",
             "      ",
         )
