@@ -107,6 +107,8 @@ def test_expect_finds_what_came_out_otherwise(process, receiving, samples, tmp_p
     done = process("replay", samples, "--to", to, "--expect", tmp_path / "got", "--junit", tmp_path / "r.xml")
     assert done.returncode == 1
     assert "4 of 5 as expected" in done.stdout and "- OBR|1|||NEW" in done.stdout and "+ OBR|1|||OLD" in done.stdout
+    report = (tmp_path / "r.xml").read_text()
+    assert "other bytes arrived than expected" in report and "OBR|" not in report and "CANARY" not in report
     (samples / "3.expected.hl7").unlink()
     again = process("replay", samples, "--to", to, "--expect", tmp_path / "got")
     assert again.returncode == 0 and "5 of 5 as expected" in again.stdout

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hl7calf.cli.failures import Stopped, Unusable
-from hl7calf.cli.terminal import Terminal, clean, say, terminal
+from hl7calf.cli.terminal import Terminal, clean, say, say_err, terminal
 
 if TYPE_CHECKING:
     from hl7calf.cli.played import Played
@@ -44,9 +44,13 @@ def demo(folder: Path | None, samples: Path | None, quiet: bool) -> int:
     started = time.monotonic()
     samples = samples or shipped_samples()
     sources = list(read_sources([str(samples)], keep_batches=True))
+    say_err(f"Sending {len(sources)} sample messages through a service on loopback ...")
     with Stage(_folder(folder), shipped_mappings()) as stage:
-        replayed = _play(stage, samples)
-        played = read_played(stage.folder / "var", sources, prepare(stage.settings, None, None))
+        _start(stage, samples)
+        run = prepare(stage.settings, None, None)
+        verdicts = [run.vet(source.payload) for source in sources]  # while the service does the same
+        replayed = _end(stage)
+        played = read_played(stage.folder / "var", sources, verdicts)
     term = terminal()
     shown_whole = False
     for one in played:
@@ -73,11 +77,11 @@ def _folder(asked: Path | None) -> Path:
     return asked.resolve()
 
 
-def _play(stage: "Stage", samples: Path) -> int:
-    """Run all three processes to the end and return what the sender's exit code was.
+def _start(stage: "Stage", samples: Path) -> None:
+    """Start the receiver, the service and, once both listen, the sender.
 
     Raises:
-        Stopped: a process did not start or end as it should.
+        Stopped: one did not start.
     """
     receiver, service = f"127.0.0.1:{stage.forward}", f"127.0.0.1:{stage.listen}"
     received, report = str(stage.received), str(stage.folder / "report.xml")
@@ -87,6 +91,14 @@ def _play(stage: "Stage", samples: Path) -> int:
     stage.wait_for("serve", stage.listen)
     expecting = ["--expect", received, "--expect-timeout", ARRIVAL_TIMEOUT_S, "--junit", report]
     stage.start("replay", ["replay", str(samples), "--to", service, *expecting])
+
+
+def _end(stage: "Stage") -> int:
+    """Wait for the sender, end the service, and return what the sender's exit code was.
+
+    Raises:
+        Stopped: one did not end as it should.
+    """
     replayed = stage.finish("replay", REPLAY_TIMEOUT_S)
     ended = stage.stop("serve")
     if ended != 0:

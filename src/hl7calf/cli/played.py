@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hl7calf.calf.verdict import Verdict
-from hl7calf.cli.dry_run import DryRun
 from hl7calf.cli.entries import code_change
 from hl7calf.cli.sources import Source
 from hl7calf.service.journal.jobs import State
@@ -41,14 +40,14 @@ class Played:
         return top if top in FOLDERS else ""
 
 
-def read_played(data_dir: Path, sources: Sequence[Source], run: DryRun) -> list[Played]:
+def read_played(data_dir: Path, sources: Sequence[Source], verdicts: Sequence[Verdict]) -> list[Played]:
     """Pair each sample with the message that the service stored for it, in the order they were sent."""
     stored = _by_payload(data_dir)
     played = []
-    for source in sources:
+    for source, verdict in zip(sources, verdicts, strict=True):
         waiting = stored[source.payload]
         message = waiting.pop(0) if waiting else None
-        found = Played(source, run.vet(source.payload), message, None)
+        found = Played(source, verdict, message, None)
         played.append(replace(found, fault=_fault(found)))
     return [_with_its_file(one, played) for one in played]
 
