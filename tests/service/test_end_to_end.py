@@ -50,7 +50,7 @@ def test_an_order_for_us_is_changed_in_obr_4_and_notes_and_nowhere_else(tmp_path
     sent = payload.split(b"\r")
     kept = [line for line in received if not line.startswith((b"NTE", b"OBR"))]
     assert kept == [line for line in sent if not line.startswith(b"OBR")]
-    before, after = ([line for line in lines if line.startswith(b"OBR")][0].split(b"|") for lines in (sent, received))
+    before, after = (next(line for line in lines if line.startswith(b"OBR")).split(b"|") for lines in (sent, received))
     assert before[4] != after[4]
     assert before[:4] + before[5:] == after[:4] + after[5:]
     assert any(line.startswith(b"NTE") for line in received)

@@ -64,7 +64,7 @@ class Destination(Protocol):
 
     Attributes:
         stood: it could be used at some time.
-        answered_once: a whole answer came on it.
+        used: a message was sent on it.
     """
 
     def __init__(self, clock: Any, talk: Talk, owner: Owner) -> None:
@@ -80,7 +80,7 @@ class Destination(Protocol):
         self._junk = False
         self._gone = False
         self.stood = False
-        self.answered_once = False
+        self.used = False
 
     def connectionMade(self) -> None:
         """Set the socket up."""
@@ -113,6 +113,7 @@ class Destination(Protocol):
     def send(self, payload: bytes, control_id: bytes, answered: Callable[[Attempted], None]) -> None:
         """Send one payload; `answered` is called exactly once, also when no answer comes."""
         assert self._answered is None and self.transport is not None
+        self.used = True
         self._control_id = control_id
         self._answered = answered
         self._deadline = self._clock.seconds() + self._talk.ack_timeout_s
@@ -133,7 +134,6 @@ class Destination(Protocol):
                 self._end(garbled(why, item.kept), why)
 
     def _take(self, answer: bytes) -> None:
-        self.answered_once = True
         if self._answered is None or self._belongs_to_an_accepted_one(answer):
             self._owner.stray()
             return

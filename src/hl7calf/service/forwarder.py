@@ -146,7 +146,7 @@ class Forwarder:
         while self._started and not self.paused and window.can_take(now):
             line = lines.free()
             if line is None:
-                lines.want_one_more()
+                lines.want(window.ready_lanes)
                 return
             item = window.take(now)
             if item is not None:

@@ -1,7 +1,7 @@
 """The connections of one route to its destination: opened when there is something to send, kept, reopened slowly.
 
 Law: a destination that is away is asked again after a growing pause, never in a flood (Mirth 1314), and this costs
-no message anything. A pause ends only when an answer came: a peer that takes connections and drops them is away.
+no message anything. A pause ends only when an answer came: a peer that takes connections and drops them unused is away.
 """
 
 from collections.abc import Callable
@@ -68,15 +68,13 @@ class Lines:
                 return line
         return None
 
-    def want_one_more(self) -> None:
-        """Open another connection, unless all are open or the destination is left in peace for now."""
-        if self._closed or self._timer is not None or len(self._open) + len(self._opening) >= self._count:
-            return
-        if self._failures and self._opening:
-            return
-        opening = self._connect(_Lines(self._make))
-        self._opening.add(opening)
-        opening.addCallbacks(self._connected, self._not_connected, callbackArgs=(opening,), errbackArgs=(opening,))
+    def want(self, lanes: int) -> None:
+        """See that connections are opened for so many lanes, unless the destination is left in peace for now."""
+        most = 1 if self._failures else min(lanes, self._count - len(self._open))
+        while len(self._opening) < most and not self._closed and self._timer is None:
+            opening = self._connect(_Lines(self._make))
+            self._opening.add(opening)
+            opening.addCallbacks(self._connected, self._not_connected, callbackArgs=(opening,), errbackArgs=(opening,))
 
     def _make(self) -> Destination:
         return Destination(self._clock, self._talk, self)
@@ -101,7 +99,7 @@ class Lines:
         """A connection is gone."""
         if destination in self._open:
             self._open.remove(destination)
-        if not self._closed and not destination.answered_once:
+        if not self._closed and not destination.used:
             self._leave_in_peace(why)
         elif not self._closed:
             emit("D_LOST", "debug", why=why)

@@ -46,6 +46,11 @@ class Window:
         return len(self._busy)
 
     @property
+    def ready_lanes(self) -> int:
+        """How many lanes have something to send, at most; one more than there are is no harm."""
+        return len(self._ready)
+
+    @property
     def starved(self) -> bool:
         """Tell whether there may be more in the store, and nothing here that could go before it is read."""
         if not self.behind or self._dry or self._gone is not None:

@@ -1,0 +1,79 @@
+import pytest
+
+from hl7calf.service.acknowledging import Acknowledger
+from hl7calf.wire.ack import read_ack
+from hl7calf.wire.header import Header, read_header
+from tests.service.doubles import message
+
+
+def header(**fields: str) -> Header:
+    return read_header(message("A1", **fields))
+
+
+def acker(at: float = 1_767_225_600.0) -> Acknowledger:
+    return Acknowledger("node-1", lambda: at)
+
+
+def codes(acks: tuple[tuple[str, bytes], ...]) -> list[str]:
+    for code, payload in acks:
+        assert read_ack(payload).code == code
+        assert read_ack(payload).control_id == b"A1"
+    return [code for code, _ in acks]
+
+
+def test_original_mode_is_answered_aa() -> None:
+    assert codes(acker().positive(header())) == ["AA"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "application", "good", "bad"),
+    [
+        ("AL", "NE", ["CA"], ["CR"]),
+        ("AL", "AL", ["CA", "AA"], ["CR"]),
+        ("NE", "AL", ["AA"], ["AR"]),
+        ("NE", "NE", [], []),
+        ("ER", "NE", [], ["CR"]),
+        ("ER", "ER", [], ["CR"]),
+        ("SU", "SU", ["CA", "AA"], []),
+        ("SU", "ER", ["CA"], ["AR"]),
+        ("", "AL", ["AA"], ["AR"]),
+    ],
+)
+def test_enhanced_mode_answers_what_msh_15_and_16_ask(accept: str, application: str, good: list[str], bad: list[str]) -> None:
+    one = header(accept=accept, application=application)
+    assert codes(acker().positive(one)) == good
+    assert codes(acker().negative(one, False, "no")) == bad
+
+
+def test_transient_is_ae_or_ce_and_content_ar_or_cr() -> None:
+    assert codes(acker().negative(header(), True, "")) == ["AE"]
+    assert codes(acker().negative(header(), False, "")) == ["AR"]
+    assert codes(acker().negative(header(accept="AL"), True, "")) == ["CE"]
+
+
+def test_without_a_header_msa_2_is_empty() -> None:
+    ((code, payload),) = acker().negative(None, False, "no MSH")
+    assert code == "AR"
+    assert read_ack(payload).control_id == b""
+
+
+def test_every_acknowledgment_has_a_control_id_of_its_own() -> None:
+    one = acker()
+    other = Acknowledger("node-2", lambda: 1_767_225_600.0)
+    later = acker(1_767_225_601.0)
+    given = [read_header(by.positive(header())[0][1]).control_id for by in (one, one, other, later) for _ in range(50)]
+    assert len(set(given)) == 200
+    assert all(len(identifier) <= 20 for identifier in given), "MSH-10 has 20 characters, HL7 v2.5.1 section 2.15.9.10"
+
+
+def test_msh_7_is_the_time_with_its_zone() -> None:
+    assert read_header(acker().positive(header())[0][1]).field(7) == b"20260101000000+0000"
+
+
+def test_many_different_senders_each_get_their_own_back() -> None:
+    one = acker()
+    for n in range(50):
+        payload = message(f"ID{n}").replace(b"WARD", b"WARD%d" % n)
+        answer = one.positive(read_header(payload))[0][1]
+        assert read_header(answer).receiving_facility == b"WARD%d" % n
+        assert read_ack(answer).control_id == b"ID%d" % n

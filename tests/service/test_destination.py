@@ -1,0 +1,148 @@
+import pytest
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from hl7calf.service.delivery import Attempted
+from hl7calf.service.destination import Destination, Talk
+from hl7calf.service.journal.jobs import Outcome
+from tests.service.doubles import Transport, ack, frame, message
+
+
+class Owner:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def stands(self, destination: Destination) -> None:
+        self.told.append("stands")
+
+    def lost(self, destination: Destination, why: str) -> None:
+        self.told.append(f"lost: {why}")
+
+    def stray(self) -> None:
+        self.told.append("stray")
+
+
+class Bench:
+    def __init__(self, talk: Talk | None = None) -> None:
+        self.clock = Clock()
+        self.owner = Owner()
+        self.transport = Transport()
+        self.line = Destination(self.clock, talk or Talk(ack_timeout_s=30), self.owner)
+        self.line.makeConnection(self.transport)
+        self.ends: list[Attempted] = []
+
+    def send(self, control_id: str = "A1") -> None:
+        self.line.send(message(control_id), control_id.encode(), self.ends.append)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [end.outcome for end in self.ends]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_message_goes_out_framed_and_its_answer_ends_the_turn(bench: Bench) -> None:
+    bench.send()
+    assert bench.transport.value() == frame(message("A1"))
+    assert not bench.line.usable
+    for byte in frame(ack("A1")):
+        bench.line.dataReceived(bytes([byte]))
+    assert bench.outcomes == [Outcome.DELIVERED]
+    assert bench.line.usable and bench.line.used
+
+
+def test_a7_no_answer_closes_the_connection_before_anybody_is_told(bench: Bench) -> None:
+    order: list[str] = []
+    bench.line.send(message("A1"), b"A1", lambda end: order.append(f"{end.outcome} {bench.transport.aborted}"))
+    bench.clock.advance(29.9)
+    assert order == []
+    bench.clock.advance(0.2)
+    assert order == ["unknown True"]
+    assert not bench.line.usable
+
+
+def test_a8_an_answer_after_that_is_heard_by_nobody(bench: Bench) -> None:
+    bench.send()
+    bench.clock.advance(31)
+    bench.line.dataReceived(frame(ack("A1")))
+    assert bench.outcomes == [Outcome.UNKNOWN]
+
+
+def test_the_time_to_answer_begins_anew_with_each_message(bench: Bench) -> None:
+    bench.send("A1")
+    bench.clock.advance(20)
+    bench.line.dataReceived(frame(ack("A1")))
+    bench.send("A2")
+    bench.clock.advance(20)
+    assert bench.outcomes == [Outcome.DELIVERED]
+    bench.clock.advance(10.1)
+    assert bench.outcomes == [Outcome.DELIVERED, Outcome.UNKNOWN]
+
+
+def test_a9_the_reason_names_an_answer_that_is_not_framed(bench: Bench) -> None:
+    bench.send()
+    bench.line.dataReceived(ack("A1"))
+    bench.clock.advance(31)
+    assert bench.outcomes == [Outcome.GARBLED]
+    assert "framed" in bench.ends[0].why
+
+
+def test_a9_another_protocol_ends_it_at_once(bench: Bench) -> None:
+    bench.send()
+    bench.line.dataReceived(b"HTTP/1.1 400 Bad Request\r\n" + b"x" * 2000)
+    assert bench.outcomes == [Outcome.GARBLED]
+
+
+def test_a10_a_connection_closed_before_or_within_the_answer_leaves_it_unknown() -> None:
+    for part in (b"", frame(ack("A1"))[:10]):
+        bench = Bench()
+        bench.send()
+        bench.line.dataReceived(part)
+        bench.line.connectionLost(Failure(ConnectionDone()))
+        assert bench.outcomes == [Outcome.UNKNOWN]
+        assert ("in the middle" in bench.ends[0].why) is bool(part)
+
+
+def test_a2_a_wrong_control_id_ends_the_connection(bench: Bench) -> None:
+    bench.send("A1")
+    bench.line.dataReceived(frame(ack("A2")))
+    assert bench.outcomes == [Outcome.MISMATCHED]
+    assert bench.transport.aborted
+
+
+def test_an_answer_nobody_waits_for_is_counted_and_harms_nobody(bench: Bench) -> None:
+    bench.line.dataReceived(frame(ack("A0")))
+    assert bench.owner.told == ["stands", "stray"]
+    bench.send("A1")
+    bench.line.dataReceived(frame(ack("A1")) + frame(ack("A1")))
+    assert bench.outcomes == [Outcome.DELIVERED]
+    assert bench.owner.told == ["stands", "stray", "stray"]
+
+
+def test_a6_the_applications_later_answer_is_not_taken_for_the_next_messages(bench: Bench) -> None:
+    bench.send("A1")
+    bench.line.dataReceived(frame(ack("A1", "CA")))
+    bench.send("A2")
+    bench.line.dataReceived(frame(ack("A1", "AA")))
+    assert bench.outcomes == [Outcome.DELIVERED]
+    bench.line.dataReceived(frame(ack("A2", "CA")))
+    assert bench.outcomes == [Outcome.DELIVERED, Outcome.DELIVERED]
+
+
+def test_with_tls_a_connection_stands_when_the_handshake_is_done() -> None:
+    bench = Bench(Talk(tls=True))
+    assert bench.owner.told == [] and not bench.line.usable
+    bench.line.handshakeCompleted()
+    assert bench.owner.told == ["stands"] and bench.line.usable
+
+
+def test_the_owner_is_told_once_that_a_connection_is_gone(bench: Bench) -> None:
+    bench.line.close("enough")
+    bench.line.close("enough")
+    bench.line.connectionLost(Failure(ConnectionDone()))
+    assert bench.owner.told == ["stands", "lost: enough"]
+    assert bench.clock.getDelayedCalls() == []
