@@ -22,16 +22,28 @@ _CONFIG = click.option(
 
 @click.group(invoke_without_command=True, short_help="Run the web console.")
 @_CONFIG
-@click.option("--listen", default=LISTEN, show_default=True, metavar="ENDPOINT", help="Where to listen, as a Twisted endpoint.")
-@click.option("--public-url", "public_urls", multiple=True, metavar="URL",
-              help="Address people type; only its host is answered. Needed beyond loopback; https there.")
-@click.option("--proxy", "proxies", multiple=True, metavar="NETWORK", help="Believe the user header from these addresses.")
+@click.option("--listen", default=LISTEN, show_default=True, metavar="ENDPOINT", help="Twisted endpoint to listen on.")
+@click.option(
+    "--public-url",
+    "public_urls",
+    multiple=True,
+    metavar="URL",
+    help="Address people type; only its host is answered. Needed beyond loopback; https there.",
+)
+@click.option("--proxy", "proxies", multiple=True, metavar="NETWORK", help="Believe the user header from there.")
 @click.option("--proxy-header", default="X-Remote-User", show_default=True, help="Header that names the user.")
-@click.option("--idle-minutes", type=click.FloatRange(1, 720), default=15.0, show_default=True,
-              help="Sign out after this long without a page asked for.")
+@click.option(
+    "--idle-minutes",
+    type=click.FloatRange(1, 720),
+    default=15.0,
+    show_default=True,
+    help="Sign out after this long without a page asked for.",
+)
 @click.pass_context
-def console(ctx: click.Context, config: Path | None, listen: str, public_urls: tuple[str, ...], proxies: tuple[str, ...],
-            proxy_header: str, idle_minutes: float) -> int:
+def console(
+    ctx: click.Context, config: Path | None, listen: str, public_urls: tuple[str, ...], proxies: tuple[str, ...],
+    proxy_header: str, idle_minutes: float,
+) -> int:  # fmt: skip
     """Run the web console, a process of its own.
 
     It reads the store and asks the running service for what people decide; it needs `hl7calf console user add`
@@ -61,7 +73,7 @@ def user() -> None:
 @click.option("--no-password", is_flag=True, help="They come through the reverse proxy only.")
 @click.pass_obj
 def add(config: Path | None, name: str, role: str, no_password: bool) -> None:
-    """Add a person, or give one a new role and password.
+    r"""Add a person, or give one a new role and password.
 
     \b
     viewer    sees lists, decisions and pictures, never patient data

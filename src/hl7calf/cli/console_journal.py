@@ -50,9 +50,7 @@ class StoredJournal:
 
     def ask(self, kind: str, user: str, reason: str, message_id: int | None, value: str) -> tuple[bool, str]:
         """Ask the running service, and wait a moment for its answer."""
-        number = ask(
-            self._data_dir, kind, user=user, reason=reason, at=time.time(), message_id=message_id, value=value
-        )
+        number = ask(self._data_dir, kind, user=user, reason=reason, at=time.time(), message_id=message_id, value=value)
         patience = ANSWER_TIMEOUT_S if self._reader.status().running else 0.0
         answer = wait_for(self._reader, number, patience)
         if answer is None:
@@ -65,8 +63,9 @@ class StoredJournal:
         try:
             with closing(open_connection(self._data_dir)) as connection:
                 connection.execute("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0").fetchall()
-                node = connection.execute(sql("get_control"), ("node",)).fetchall()
-                answer = Batch(connection, node[0][0] if node else "", self._hmac_key, nowhere).run([job])[0]
+                row = connection.execute(sql("get_control"), ("node",)).fetchone()
+                node = str(row[0]) if row else ""
+                answer = Batch(connection, node, self._hmac_key, nowhere).run([job])[0]
         except apsw.Error as error:
             raise as_journal_error(error) from None
         if isinstance(answer, Exception):

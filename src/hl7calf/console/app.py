@@ -41,7 +41,7 @@ def build_console(desk: Desk, run: Callable[[Callable[[], Answer]], "Deferred[An
     Args:
         run: calls a function in the one thread that pages run in, and gives its result.
     """
-    site = QuietSite(
+    site = QuietSite(  # type: ignore[no-untyped-call]  # Twisted has no types here
         Door(desk, run), requestFactory=SmallRequest, timeout=REQUEST_TIMEOUT_S, parsePOSTFormSubmission=False
     )
     site.displayTracebacks = False

@@ -81,7 +81,7 @@ class Desk:
         """Return the site's own calendar day: a policy lapses by it."""
         return self.options.today()
 
-    def page(self, visit: Visit, template: str, status: int = 200, **values: Any) -> Answer:
+    def page(self, visit: Visit, template: str, code: int = 200, **values: Any) -> Answer:
         """Draw a template for this visit."""
         drawn = self.templates.draw(
             template,
@@ -97,7 +97,7 @@ class Desk:
             said="" if template.startswith("_") else visit.session.take_said(),
             **values,
         )
-        return Answer(drawn, status, refresh=self._refresh(visit) if template in _MAY_SHOW else "")
+        return Answer(drawn, code, refresh=self._refresh(visit) if template in _MAY_SHOW else "")
 
     def _refresh(self, visit: Visit) -> str:
         """Return when a page must be asked for again because what it shows was revealed for a while only."""

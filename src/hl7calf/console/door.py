@@ -34,7 +34,7 @@ Run = Callable[[Callable[[], Answer]], "Deferred[Answer]"]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(Exception):  # noqa: N818 - it is an answer, not an error
+class Refused(Exception):
     """Whoever asked may not; `answer` says so."""
 
     answer: Answer
@@ -47,10 +47,10 @@ class Door(Resource):
         run: calls a function in the worker thread.
     """
 
-    isLeaf = True  # noqa: N815 - Twisted's name
+    isLeaf = True
 
     def __init__(self, desk: Desk, run: Run) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
         self._desk = desk
         self._run = run
         self._hosts = guard.hosts_of(desk.options.origins)
@@ -66,16 +66,16 @@ class Door(Resource):
             return write(request, refused.answer, self._is_https)
         except SettingsError as wrong:
             return write(request, plain(500, str(wrong)), self._is_https)
-        drawn = self._run(draw)
         gone: list[Any] = []
         request.notifyFinish().addErrback(gone.append)
-        drawn.addErrback(self._failed)
-        drawn.addCallback(lambda answer: gone or self._finish(request, answer))
-        return NOT_DONE_YET
 
-    def _finish(self, request: Request, answer: Answer) -> None:
-        request.write(write(request, answer, self._is_https))
-        request.finish()
+        def finish(answer: Answer) -> None:
+            if not gone:
+                request.write(write(request, answer, self._is_https))
+                request.finish()
+
+        self._run(draw).addErrback(self._failed).addCallback(finish)
+        return NOT_DONE_YET
 
     # --- checks, outermost first
 
@@ -107,7 +107,9 @@ class Door(Resource):
             raise Refused(self._sign_in_first(request, method))
         return self._visit(request, "GET" if method == "HEAD" else method, path, session, fresh)
 
-    def _visit(self, request: Request, method: str, path: str, session: Session, fresh: str | None) -> Callable[[], Answer]:
+    def _visit(
+        self, request: Request, method: str, path: str, session: Session, fresh: str | None
+    ) -> Callable[[], Answer]:
         desk = self._desk
         user = desk.users.find(session.user)
         form = self._form(request, session.token) if method == "POST" else {}
@@ -176,8 +178,9 @@ class Door(Resource):
         if kind != _FORM:
             raise Refused(plain(415, "Plain forms only."))
         try:
-            body = request.content.read().decode("utf-8")
-            fields = dict(reversed(parse_qsl(body, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")))
+            body = request.content.read().decode("utf-8") if request.content else ""
+            pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+            fields = dict(reversed(pairs))
         except (UnicodeDecodeError, ValueError):
             raise Refused(plain(400, "The form cannot be read.")) from None
         if not guard.same_secret(fields.pop("token", None), token):

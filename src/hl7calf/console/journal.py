@@ -78,9 +78,6 @@ class MessageLine(Protocol):
     def received_at(self) -> float: ...
 
     @property
-    def finished_at(self) -> float | None: ...
-
-    @property
     def peer_host(self) -> str: ...
 
     @property
@@ -201,9 +198,6 @@ class Books(Protocol):
     def rejected(self) -> int: ...
 
     @property
-    def duplicates(self) -> int: ...
-
-    @property
     def balanced(self) -> bool: ...
 
 
@@ -227,9 +221,6 @@ class RouteStatus(Protocol):
 
     @property
     def last_error(self) -> str: ...
-
-    @property
-    def last_outcome(self) -> str: ...
 
 
 class Control(Protocol):
@@ -271,12 +262,6 @@ class Status(Protocol):
 
     @property
     def head(self) -> int: ...
-
-    @property
-    def head_hash(self) -> bytes: ...
-
-    @property
-    def bytes_used(self) -> int: ...
 
     @property
     def unclean_starts(self) -> int: ...

@@ -4,7 +4,6 @@ Law: read-only, in the thread that opened it. Figures are counted forward from w
 costs what is new and not what is old; what was counted stays counted when the journal forgets it.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +116,8 @@ class Archive:
     def decisions(self, kinds: Sequence[str], since: float) -> list[Entry]:
         """Return what people decided, oldest first; such entries carry no action, which is their index."""
         marks = ", ".join("?" * len(kinds))
-        statement = f"SELECT {_COLUMNS} FROM entry WHERE action = '' AND kind IN ({marks}) AND at >= ? ORDER BY sequence"
+        where = f"action = '' AND kind IN ({marks}) AND at >= ?"
+        statement = f"SELECT {_COLUMNS} FROM entry WHERE {where} ORDER BY sequence"
         return [_entry(row) for row in self.rows(statement, (*kinds, round(since * 1e6)))]
 
     def _entries_down(self, wanted: Wanted, before: int | None) -> Iterator[Entry]:
@@ -141,8 +141,10 @@ class Archive:
         """Yield the few entries of one control ID or placer order number."""
         newest = self.rows("SELECT max(day) FROM entry")[0][0]
         if wanted.control_id:
-            text = ("SELECT e.sequence FROM days CROSS JOIN entry e ON e.day = days.day AND e.control_id = ? "
-                    "AND e.control_id <> ''")
+            text = (
+                "SELECT e.sequence FROM days CROSS JOIN entry e ON e.day = days.day AND e.control_id = ? "
+                "AND e.control_id <> ''"
+            )
             value = wanted.control_id
         else:
             text = "SELECT e.sequence FROM days CROSS JOIN entry_placer e ON e.day = days.day AND e.placer = ?"
@@ -155,7 +157,8 @@ class Archive:
 
 
 def _where(wanted: Wanted) -> tuple[str, list[Any]]:
-    parts, values = "", []
+    parts = ""
+    values: list[Any] = []
     for column, value in (("route", wanted.route), ("action", wanted.action)):
         if value:
             parts, values = f"{parts} AND {column} = ?", [*values, value]

@@ -6,16 +6,17 @@ evidence where both meet. These pieces hold patient data, so they are made after
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from hl7calf.console.text import shown
 from hl7calf.errors import WireError
-from hl7calf.wire.charset import codec_for, decode_bytes
-from hl7calf.wire.message import Message, Segment, read_message
+from hl7calf.wire.charset import decode_bytes
+from hl7calf.wire.message import Segment, read_message
 from hl7calf.wire.orders import OrderGroup, read_orders
 
-GONE, NEW, SEEN = "gone", "new", "seen"
-_RANK = {GONE: 2, NEW: 2, SEEN: 1, "": 0}
+GONE, NEW, SEEN, CUE = "gone", "new", "seen", "cue"
+_RANK = {GONE: 3, NEW: 3, SEEN: 2, CUE: 1, "": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def sides_of(inbound: bytes, outbound: bytes, content: Mapping[str, Any], positi
     modifications = [m for one in content["orders"] for m in one["modifications"]]
     before = [Mark(m["offset"], m["offset"] + m["length"], GONE, m["why"]) for m in modifications if m["length"]]
     before += [
-        Mark(e["offset"], e["offset"] + e["length"], SEEN, f"{e['concept']}: {e['status']}")
+        Mark(e["offset"], e["offset"] + e["length"], kind_of(e["concept"]), f"{e['concept']}: {e['status']}")
         for e in order["evidence"] if e["length"]
     ]  # fmt: skip
     try:
@@ -75,6 +76,11 @@ def sides_of(inbound: bytes, outbound: bytes, content: Mapping[str, Any], positi
         )
     except WireError:
         return None
+
+
+def kind_of(concept: str) -> str:
+    """Return how evidence is marked: a cue (negation, question, history) only bends what a mention says."""
+    return CUE if concept == "cue" else SEEN
 
 
 def marks_after(modifications: Sequence[Mapping[str, Any]]) -> list[Mark]:
@@ -97,9 +103,10 @@ def order_lines(payload: bytes, position: int, marks: Sequence[Mark]) -> tuple[L
     message = read_message(payload)
     group = next((g for g in read_orders(message) if g.position == position), None)
     wanted = _own_segments(group) if group is not None else []
-    chosen = [s for s in message.segments if s in wanted or any(_meets(s, mark) for mark in marks if mark.kind == SEEN)]
-    codec = codec_of(message)
-    return tuple(Line(s.name, cut(payload, s.start, s.end, marks, codec)) for s in chosen)
+    found = [mark for mark in marks if mark.kind in (SEEN, CUE)]
+    chosen = [s for s in message.segments if s in wanted or any(_meets(s, mark) for mark in found)]
+    charsets = message.header.charsets
+    return tuple(Line(s.name, cut(payload, s.start, s.end, marks, charsets)) for s in chosen)
 
 
 def all_lines(payload: bytes, marks: Sequence[Mark] = ()) -> tuple[Line, ...]:
@@ -107,28 +114,20 @@ def all_lines(payload: bytes, marks: Sequence[Mark] = ()) -> tuple[Line, ...]:
     try:
         message = read_message(payload)
     except WireError:
-        return (Line("", cut(payload, 0, len(payload), marks, "latin-1")),)
-    codec = codec_of(message)
-    return tuple(Line(s.name, cut(payload, s.start, s.end, marks, codec)) for s in message.segments)
+        return (Line("", cut(payload, 0, len(payload), marks, ())),)
+    charsets = message.header.charsets
+    return tuple(Line(s.name, cut(payload, s.start, s.end, marks, charsets)) for s in message.segments)
 
 
-def codec_of(message: Message) -> str:
-    """Return the python codec the message is written in."""
-    try:
-        return codec_for(message.header.charsets)
-    except LookupError:
-        return "latin-1"
-
-
-def cut(payload: bytes, start: int, end: int, marks: Iterable[Mark], codec: str) -> tuple[Piece, ...]:
-    """Cut bytes `start` to `end` at the marks' edges; where marks overlap the higher rank shows."""
+def cut(payload: bytes, start: int, end: int, marks: Iterable[Mark], charsets: tuple[str, ...]) -> tuple[Piece, ...]:
+    """Cut bytes `start` to `end` at the marks' edges, read by MSH-18; where marks overlap the higher rank shows."""
     inside = [mark for mark in marks if mark.start < end and mark.end > start]
     edges = sorted({start, end, *(max(m.start, start) for m in inside), *(min(m.end, end) for m in inside)})
     pieces: list[Piece] = []
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         over = [mark for mark in inside if mark.start <= first and mark.end >= last]
         top = max(over, key=lambda mark: _RANK[mark.kind], default=None)
-        text = shown(decode_bytes(payload[first:last], codec))
+        text = shown(decode_bytes(payload[first:last], charsets))
         pieces.append(Piece(text, top.kind if top else "", shown(top.why) if top else ""))
     return tuple(pieces)
 

@@ -25,8 +25,11 @@ def _written_out(character: str) -> str:
 
 
 def masked(identifier: str) -> str:
-    """Return an identifier so that who knows it recognises it and nobody else learns it: its last three characters."""
-    whole = shown(identifier)
+    """Return an identifier so that who knows it recognises it and nobody else learns it: its last three characters.
+
+    Of one with components (`4711^CPOE`) the first alone counts.
+    """
+    whole = shown(identifier).partition("^")[0]
     if not whole:
         return ""
     return MASK + (whole[-3:] if len(whole) >= _SHORTEST_WITH_TAIL else "")

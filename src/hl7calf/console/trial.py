@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hl7calf.calf.tables import Tables, load_tables
-from hl7calf.calf.vetting import Options, vet
 from hl7calf.calf.verdict import Mode, OrderVerdict, Policy
-from hl7calf.console.spans import SEEN, Mark, Piece
+from hl7calf.calf.vetting import Options, vet
+from hl7calf.console.spans import Mark, Piece, kind_of
 from hl7calf.console.text import shown
 from hl7calf.errors import MappingError
 from hl7calf.wire.message import Message, read_message
@@ -20,7 +20,9 @@ from hl7calf.wire.text import Text, read_text
 
 LONGEST_TEXT = 4000
 FIELDS = {"OBR[1]-4.2": "Ordered study (OBR-4.2)", "OBR[1]-31.2": "Reason for study (OBR-31.2)"}
-_ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\", "\n": "\\.br\\", "\r": None})
+_ESCAPES = str.maketrans(
+    {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\", "\n": "\\.br\\", "\r": None}
+)
 ReadMappings = Callable[[Path], Mapping[str, str]]
 
 
@@ -102,7 +104,7 @@ def try_sentence(asked: Asked, tables: Tables, mode: Mode, policy: Policy | None
         return Tried(None, (), verdict.fault.why if verdict.fault else "There is no order in it.")
     order, message = verdict.orders[0], read_message(payload)
     marks = [
-        Mark(e.offset, e.offset + e.length, SEEN, f"{e.concept}: {e.status}" + (f" ({e.row})" if e.row else ""))
+        Mark(e.offset, e.offset + e.length, kind_of(e.concept), f"{e.concept}: {e.status} ({e.row or 'coded'})")
         for e in order.evidence if e.length
     ]  # fmt: skip
     fields = tuple((title, marked_text(message, path, marks)) for path, title in FIELDS.items())
@@ -143,7 +145,8 @@ def marked_text(message: Message, path: str, marks: Sequence[Mark]) -> tuple[Pie
     start = 0
     for place in range(1, len(kinds) + 1):
         if place == len(kinds) or kinds[place] is not kinds[start]:
-            mark = kinds[start]
-            pieces.append(Piece(shown(text.value[start:place]), mark.kind if mark else "", shown(mark.why) if mark else ""))
+            top = kinds[start]
+            part = shown(text.value[start:place])
+            pieces.append(Piece(part, top.kind, shown(top.why)) if top else Piece(part))
             start = place
     return tuple(pieces)

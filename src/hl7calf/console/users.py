@@ -130,7 +130,7 @@ def check_name(name: str) -> str:
     """
     lowered = name.strip().lower()
     if not NAME.fullmatch(lowered):
-        raise ValueError("A user name has letters, digits and . _ @ - only, at most 64, and begins with a letter or digit.")
+        raise ValueError("A user name has at most 64 letters, digits and . _ @ - and begins with a letter or digit.")
     return lowered
 
 

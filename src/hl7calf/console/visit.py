@@ -39,8 +39,10 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back. `location` makes it a redirect; `cookie` is a value to set, "" to take it away;
-    `refresh` is a Refresh header; `lasting` answers may be kept by the browser.
+    """What goes back.
+
+    `location` makes it a redirect; `cookie` is a value to set, "" to take it away; `refresh` is a Refresh header;
+    `lasting` answers may be kept by the browser.
     """
 
     body: str = ""

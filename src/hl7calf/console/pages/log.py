@@ -6,8 +6,10 @@ order number that is looked for stays in the session, so no address line, histor
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode
 
+from hl7calf.calf.gates import REASONS
 from hl7calf.console.desk import Desk
 from hl7calf.console.queries import LogPage, Wanted
 from hl7calf.console.sessions import LISTS
@@ -17,7 +19,13 @@ from hl7calf.console.visit import Answer, Visit, see
 PAGE = 50
 ACTIONS = ("upgrade", "annotate", "review", "pass", "refuse")
 KINDS = {"": "everything", "message": "orders", "decision": "decisions of people and service"}
-GATES = tuple(f"X{number}" for number in range(1, 30)) + ("POLICY", "MODE", "SCOPE")
+GATES = REASONS | {
+    "MODE": "the mode in force",
+    "POLICY": "the policy is not in force",
+    "SCOPE": "outside the policy's scope",
+    "OWN": "carries our note already",
+    "WITNESS": "the change could not be proven",
+}
 KEPT = ("route", "action", "gate", "kind", "since", "until")
 _TIMES = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
@@ -75,7 +83,7 @@ def kept(query: Mapping[str, str], **more: str) -> str:
     return urlencode({key: query[key] for key in KEPT if query.get(key)} | more)
 
 
-def _values(desk: Desk, visit: Visit) -> dict[str, object]:
+def _values(desk: Desk, visit: Visit) -> dict[str, Any]:
     before = visit.query.get("before", "")
     start = int(before) if before.isdigit() and len(before) < 19 else None
     may_see = visit.session.may_see(LISTS, visit.tick)

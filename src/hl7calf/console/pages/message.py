@@ -19,6 +19,12 @@ from hl7calf.console.visit import PLAIN, Answer, Visit, see
 
 LONGEST_REASON = 200
 PURPOSES = ("Checking the decision", "A call about this order", "Finding a fault", "Deciding a review")
+FACTS = {
+    "target": "target", "calf": "calf", "calcification": "calcification", "laterality": "side",
+    "limited": "limited study", "is_ultrasound": "ultrasound", "symptoms": "symptoms", "duration": "duration",
+    "risk_factors": "risk factors", "prior_imaging": "prior imaging", "missing": "not provided",
+}  # fmt: skip
+SIDES = {"L": "left", "R": "right", "B": "both"}
 QUEUE_KINDS = {"retry": "Try now", "release": "Release", "skip": "Give up", "park": "Park"}
 
 
@@ -39,7 +45,7 @@ class Decision:
     order: OrderShown
     gates: tuple[GateShown, ...]
     facts: tuple[tuple[str, str], ...]
-    evidence: tuple[Mapping[str, Any], ...]
+    evidence: tuple[Mapping[str, str], ...]
     changes: tuple[Change, ...]
     pitfalls: tuple[str, ...]
     sides: Sides | None
@@ -57,7 +63,8 @@ def show(desk: Desk, visit: Visit) -> Answer:
     control_id = message.line.envelope.control_id.decode("utf-8", "surrogateescape")
     return desk.page(
         visit, "message.html", nav="log", message=message, line=message.line, may_see=may_see, content=content,
-        control_id=identifier(control_id, may_see), decisions=decisions_of(content, message if may_see else None, may_see),
+        control_id=identifier(control_id, may_see),
+        decisions=decisions_of(content, message if may_see else None, may_see),
         raw=whole_message(message) if may_see and not content.get("orders") else (), purposes=PURPOSES,
         actions=actions_for(message, visit.role), can_review=can_review(message, visit.role),
         decided=str(number) in decided_messages(desk, message.line.received_at - 1), reveal_s=desk.options.reveal_s,
@@ -74,7 +81,7 @@ def show_entry(desk: Desk, visit: Visit) -> Answer:
     content = entry.content
     may_see = visit.session.may_see(0, visit.tick)
     skipped = {"orders", "reasons", "details", "placer_key", "control_id", "previous", "fault"}
-    plain = [(key, kept_text(str(value))) for key, value in sorted(content.items()) if key not in skipped and value != ""]
+    plain = [(key, kept_text(str(value))) for key, value in sorted(content.items()) if key not in skipped]
     return desk.page(
         visit, "entry.html", nav="log", entry=entry, content=content, known=known, plain=plain, may_see=may_see,
         control_id=identifier(content.get("control_id", ""), may_see), decisions=decisions_of(content, None, may_see),
@@ -189,7 +196,7 @@ def _lines(text: str) -> tuple[str, ...]:
     return tuple(kept_text(line) for line in text.replace("\n", "\r").split("\r") if line)
 
 
-def _evidence(order: Mapping[str, Any], message: Message | None) -> list[Mapping[str, Any]]:
+def _evidence(order: Mapping[str, Any], message: Message | None) -> list[dict[str, str]]:
     """Return each piece of evidence, with its words where the message may be seen."""
     found = []
     for one in order["evidence"]:
@@ -200,12 +207,12 @@ def _evidence(order: Mapping[str, Any], message: Message | None) -> list[Mapping
 
 
 def _facts(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the facts as name and value, those that say something first."""
+    """Return the facts that say something, as name and value."""
     told = []
-    for name, value in facts.items():
-        if isinstance(value, list):
-            value = ", ".join(map(str, value))
-        value = {True: "yes", False: "no", None: ""}.get(value, value) if isinstance(value, bool | None) else value
-        if value not in ("", "no"):
-            told.append((name.replace("_", " "), kept_text(str(value)).replace("_", " ")))
+    for key, name in FACTS.items():
+        value = facts.get(key)
+        text = ", ".join(map(str, value)) if isinstance(value, list) else SIDES.get(str(value), str(value or ""))
+        text = "yes" if value is True else text
+        if text:
+            told.append((name, kept_text(text).replace("_", " ")))
     return tuple(told)

@@ -5,6 +5,7 @@ Law: counts, ages, names out of the settings and reasons; no identifier of an or
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from hl7calf.console import drawing
 from hl7calf.console.desk import Desk
@@ -76,7 +77,7 @@ def set_mode(desk: Desk, visit: Visit) -> Answer:
     return see("/")
 
 
-def _values(desk: Desk, visit: Visit) -> dict[str, object]:
+def _values(desk: Desk, visit: Visit) -> dict[str, Any]:
     status = desk.journal.status()
     desk.arrivals.catch_up(desk.archive, visit.now)
     mode = mode_shown(desk.options, status, desk.today())
@@ -92,7 +93,7 @@ def _values(desk: Desk, visit: Visit) -> dict[str, object]:
         "policy": desk.options.policy_shown,
         "policy_days": policy_days(desk.options, desk.today()),
         "needs": sorted(_needs(desk, visit, status, mode), key=lambda need: not need.grave),
-        "routes": [_route(desk, visit, name) for name in _names(desk, status)] if status else [],
+        "routes": [_route(desk, visit, status, name) for name in _names(desk, status)],
         "recent": [entry_summary(entry, may_see) for entry in recent[:RECENT]],
         "spark_height": SPARK_HEIGHT,
     }
@@ -123,9 +124,9 @@ def _names(desk: Desk, status: Status) -> list[str]:
     return known + sorted({route.route for route in status.routes} - set(known))
 
 
-def _route(desk: Desk, visit: Visit, name: str) -> RouteRow:
+def _route(desk: Desk, visit: Visit, whole: Status, name: str) -> RouteRow:
     shown = next((route for route in desk.options.routes if route.name == name), None)
-    status = next((route for route in desk.journal.status().routes if route.route == name), None)
+    status = next((route for route in whole.routes if route.route == name), None)
     hours = desk.arrivals.of(name, visit.now)
     return RouteRow(
         name, shown.listen if shown else "", shown.forward if shown else "", status,
@@ -138,7 +139,8 @@ def _needs(desk: Desk, visit: Visit, status: Status, mode: ModeShown) -> list[Ne
     if not status.running:
         needs.append(Need(True, "The service does not run: nothing is received or forwarded."))
     if not status.balanced:
-        needs.append(Need(True, "The books do not balance: a message may be missing. Keep the disk as it is and get help."))
+        what = "The books do not balance: a message may be missing. Keep the disk as it is and get help."
+        needs.append(Need(True, what))
     if status.control.paused:
         needs.append(Need(True, f"Forwarding is paused: {status.control.paused_why or 'no reason was given'}"))
     if mode.lowered:
@@ -150,7 +152,8 @@ def _needs(desk: Desk, visit: Visit, status: Status, mode: ModeShown) -> list[Ne
         needs += _route_needs(desk, visit, route)
     unseen = len(unseen_quarantined(desk))
     if unseen:
-        needs.append(Need(False, f"{plural(unseen, 'message')} could not be read and nobody has looked.", "/waiting#quarantined"))
+        what = f"{plural(unseen, 'message')} could not be read and nobody has looked."
+        needs.append(Need(False, what, "/waiting#quarantined"))
     reviews = len(undecided(desk, visit.now))
     if reviews:
         needs.append(Need(False, f"{plural(reviews, 'order message')} for review by a radiologist.", "/review"))
@@ -161,9 +164,10 @@ def _route_needs(desk: Desk, visit: Visit, route: RouteStatus) -> list[Need]:
     needs: list[Need] = []
     if route.books.parked and route.oldest_parked_at is not None:
         old = age(visit.now - route.oldest_parked_at)
-        needs.append(Need(True, f"{route.route}: {plural(route.books.parked, 'message')} parked, the oldest {old} ago.", "/waiting"))
+        what = f"{route.route}: {plural(route.books.parked, 'message')} parked, the oldest {old} ago."
+        needs.append(Need(True, what, "/waiting"))
     if route.oldest_queued_at is not None and visit.now - route.oldest_queued_at > desk.options.overdue_s:
         old = age(visit.now - route.oldest_queued_at)
-        why = f" {route.last_error}" if route.last_error else ""
+        why = f" Last trouble there: {route.last_error}" if route.last_error else ""
         needs.append(Need(True, f"{route.route}: a message has waited {old}.{why}", "/waiting#queued"))
     return needs

@@ -26,7 +26,8 @@ def show(desk: Desk, visit: Visit) -> Answer:
     may_see = visit.session.may_see(0, visit.tick)
     waiting = undecided(desk, visit.now)
     parked = {line.message_id for line in desk.journal.messages("parked", "", 0, MOST)}
-    made = [e for e in desk.archive.decisions((DECIDED,), _since(visit.now)) if e.content["details"].get("about") == "review"]
+    decided = desk.archive.decisions((DECIDED,), _since(visit.now))
+    made = [entry for entry in decided if entry.content["details"].get("about") == "review"]
     return desk.page(
         visit, "review.html", nav="review", days=DAYS_BACK, decisions=DECISIONS,
         waiting=[(entry_summary(entry, may_see), entry.message_id in parked) for entry in waiting],

@@ -72,5 +72,3 @@ def _show(desk: Desk, stranger: Stranger, why: str, status: int = 200) -> Answer
     cookie = stranger.cookie or new_token()
     drawn = desk.templates.draw("sign_in.html", token=form_token(desk.form_key, cookie), why=why, status=status)
     return Answer(drawn, status, cookie=None if stranger.cookie else cookie)
-
-
