@@ -1,6 +1,6 @@
+import resource
 import subprocess
 import sys
-import time
 from importlib import import_module
 
 import click
@@ -38,11 +38,13 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_help_answers_within_150_ms(process) -> None:
+    """Processor time, the best of several: it waits for nothing, and the wall clock would measure the neighbours."""
     times = []
-    for _ in range(5):
-        started = time.perf_counter()
+    for _ in range(8):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         process("--help")
-        times.append(time.perf_counter() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(times) < 0.150, times
 
 
