@@ -54,10 +54,6 @@ def test_nothing_is_found_in_nothing() -> None:
     assert found(lexicon("calf"), "") == []
 
 
-def test_every_word_a_phrase_starts_with_is_known() -> None:
-    assert lexicon("calf pump", "left calf", "calf").first_words() == {"calf", "left"}
-
-
 NOT_A_CALCIFICATION_OF_THE_CALF = """
 calcaneus calcaneal spur
 calcitonin

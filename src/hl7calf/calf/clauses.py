@@ -14,6 +14,9 @@ from hl7calf.calf.scope import Found, Scope
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.words import ends_sentence
 
+MAX_MENTIONS = 200
+"""Findings, sites, cues, sides, boxes and spans of one text; more is no order a person wrote, and is left unread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -25,6 +28,7 @@ class Read:
     sites: tuple[Mention, ...]
     sentences: tuple[int, ...]
     ticked: Mapping[int, bool] = field(default_factory=dict)
+    unread: bool = False
 
     def sentence_of(self, token: int) -> int:
         """Return the number of the sentence a token stands in."""
@@ -35,6 +39,9 @@ def read_passage(passage: Passage, tables: Tables, without: str | None = None) -
     """Find the mentions of a passage and give each finding its status."""
     where = "name" if passage.kind == "name" else "text"
     mentions = tables.findings.find(passage.tokens, where, without)
+    sites_found = tables.sites.find(passage.tokens, where, without)
+    if passage.unread or _is_crowded(passage, len(mentions) + len(sites_found), tables):
+        return Read(passage, (), (), (), tuple(0 for _ in passage.tokens), unread=True)
     cues = tuple(
         _freed(read_cues(passage, mentions, tables, without), [m for m in mentions if m.phrase.table == "risk_factors"])
     )
@@ -48,9 +55,21 @@ def read_passage(passage: Passage, tables: Tables, without: str | None = None) -
         and not any(m.first >= c.first and m.last <= c.last for c in cues if c.concept == "no cue")
     ]
     ticked, _ = read_boxes(passage.tokens)
-    sites = tuple(m for m in tables.sites.find(passage.tokens, where, without) if ticked.get(m.first, True))
+    sites = tuple(m for m in sites_found if ticked.get(m.first, True))
     statuses = [_ticked(f, ticked) for f in Scope(passage, found, cues, sentences).apply()]
     return Read(passage, tuple(statuses), cues, sites, tuple(sentences), ticked)
+
+
+def _is_crowded(passage: Passage, found: int, tables: Tables) -> bool:
+    """Tell whether a text holds more than can be related to each other in bounded time (all counts are linear)."""
+    if len(passage.tokens) < MAX_MENTIONS:
+        return False
+    for token in passage.tokens:
+        found += token.norm in ("(", "[", "?") or token.norm in tables.units
+    if found > MAX_MENTIONS:
+        return True
+    others = (tables.cues, tables.sides, tables.extent, tables.gates, tables.sections, tables.imaging)
+    return found + sum(len(lexicon.find(passage.tokens, "text")) for lexicon in others) > MAX_MENTIONS
 
 
 def _ticked(found: Found, ticked: Mapping[int, bool]) -> Found:

@@ -18,8 +18,7 @@ NUMBERS = {
 }  # fmt: skip
 LEADS = frozenset({"x", "for", "over", "past", "last", "since", "about", "~", "approx", "times", "the", "these"})
 BEGINNINGS = frozenset(
-    "recurred returned developed started began begun onset noticed noted starting beginning appeared "
-    "since".split()
+    "recurred returned developed started began begun onset noticed noted starting beginning appeared since".split()
 )
 NOT_DURATION = frozenset(
     "old yo y.o gestation pregnant ga iup pp postpartum postop post pod gestational premature".split()

@@ -142,8 +142,10 @@ def _age_in(passage: Passage) -> int | None:
     """Return the patient's age in years from `12 yo`, `12-year-old`, or a leading `12M`; months count as 0."""
     tokens = [t.norm for t in passage.tokens]
     for index, norm in enumerate(tokens):
-        if norm in ("age", "aged") and tokens[index + 1 : index + 2] and tokens[index + 1].isdigit():
-            return int(tokens[index + 1])
+        if norm in ("age", "aged"):
+            told = next((t for t in tokens[index + 1 : index + 3] if t not in (":", "=", "is", "of")), "")
+            if told.isdigit() and len(told) < 4:
+                return int(told)
         digits = norm.rstrip("abcdefghijklmnopqrstuvwxyz")
         rest = norm[len(digits) :]
         if not digits.isdigit() or len(digits) > 3:

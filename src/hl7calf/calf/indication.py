@@ -71,6 +71,8 @@ def read_indication(
     names = [p for p in order.passages if p.kind == "name"]
     study = read_study(order.triplets, names, tables, without, order.body_side)
     reads = [read_passage(p, tables, without) for p in order.passages]
+    if any(read.unread for read in reads):
+        return _unread(order, study)
     coded = read_codes(order.codes, tables)
     attachment = Attachment(reads, tables)
     attached = [
@@ -93,6 +95,14 @@ def read_indication(
         action, kept, facts, study, show_evidence(reads, attached, study, raised, order.passages, tables),
         name_pitfalls(study, facts, reads, extents),
     )  # fmt: skip
+
+
+def _unread(order: OrderText, study: Study) -> Indication:
+    """An order whose text is too long or too crowded to be read in bounded time: a person looks, if it is ours."""
+    facts = Facts(is_ultrasound=study.is_ultrasound)
+    if not study.is_ultrasound or not order.is_request:
+        return Indication(Action.PASS, (gate("X2" if study.is_ultrasound else "X1"),), facts, study, (), ())
+    return Indication(Action.REVIEW, (gate("X23", "the order text is too long to be read"),), facts, study, (), ())
 
 
 def _extents(

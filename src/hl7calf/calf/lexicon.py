@@ -44,13 +44,17 @@ class Mention:
 
 
 class Lexicon:
-    """A set of phrases, indexed by their first word."""
+    """A set of phrases, indexed by their first two words."""
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
-        self._by_first: dict[str, list[Phrase]] = {}
+        self._single: dict[str, list[Phrase]] = {}
+        self._longer: dict[tuple[str, str], list[Phrase]] = {}
         for phrase in phrases:
-            self._by_first.setdefault(phrase.words[0], []).append(phrase)
-        for candidates in self._by_first.values():
+            if len(phrase.words) == 1:
+                self._single.setdefault(phrase.words[0], []).append(phrase)
+            else:
+                self._longer.setdefault(phrase.words[:2], []).append(phrase)  # type: ignore[arg-type]  # two words
+        for candidates in self._longer.values():
             candidates.sort(key=lambda p: -len(p.words))
 
     def find(self, tokens: Sequence[Token], where: str, without: str | None = None) -> list[Mention]:
@@ -60,21 +64,27 @@ class Lexicon:
             where: `name` or `text`; rows meant for the other are left out.
             without: a row (`file.csv:line`) to leave out, by which `check` proves that a row is needed.
         """
+        words = [token.norm for token in tokens]
+        words.append("")
         found: list[Mention] = []
-        index, size = 0, len(tokens)
-        by_first = self._by_first
+        index, size = 0, len(words) - 1
         while index < size:
-            for phrase in by_first.get(tokens[index].norm, ()):
-                if phrase.where not in ("both", where) or phrase.row == without:
-                    continue
-                last = index + len(phrase.words)
-                if last <= size and all(tokens[index + k].norm == w for k, w in enumerate(phrase.words)):
-                    found.append(Mention(phrase, index, last))
-                    index = last - 1
-                    break
-            index += 1
+            phrase = self._at(words, index, where, without)
+            if phrase is None:
+                index += 1
+                continue
+            last = index + len(phrase.words)
+            found.append(Mention(phrase, index, last))
+            index = last
         return found
 
-    def first_words(self) -> frozenset[str]:
-        """Return every word a phrase starts with; the prefilter is made of them."""
-        return frozenset(self._by_first)
+    def _at(self, words: Sequence[str], index: int, where: str, without: str | None) -> Phrase | None:
+        """Return the longest phrase that starts at this word."""
+        for phrase in self._longer.get((words[index], words[index + 1]), ()):
+            whole = tuple(words[index : index + len(phrase.words)]) == phrase.words
+            if whole and phrase.where in ("both", where) and phrase.row != without:
+                return phrase
+        for phrase in self._single.get(words[index], ()):
+            if phrase.where in ("both", where) and phrase.row != without:
+                return phrase
+        return None

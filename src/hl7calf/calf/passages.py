@@ -17,6 +17,8 @@ from hl7calf.wire.message import Message, Segment, Span
 from hl7calf.wire.orders import OrderGroup, PatientParts
 from hl7calf.wire.text import Text, read_text
 
+MAX_TEXT = 10_000
+"""Characters of one text that are read. Longer ones are no order a person wrote: `unread`, so a person looks."""
 CUT_LINE = 45
 """Characters from which a line without a full stop is taken for cut; feeds cut at 50 to 120."""
 
@@ -26,7 +28,7 @@ class Passage:
     """One piece of order text.
 
     `kind` is `name` (what was ordered), `text` (why), or `diagnosis`. `offsets` has one byte offset per
-    character and one for the end. `question` counts the tokens at its start that are an OBX question.
+    character and one for the end. `unread` tells that the text was too long to be read.
     """
 
     path: str
@@ -34,7 +36,7 @@ class Passage:
     value: str
     offsets: Sequence[int]
     tokens: tuple[Token, ...]
-    question: int = 0
+    unread: bool = False
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Return byte offset and length of tokens `first` to `last` (exclusive)."""
@@ -57,6 +59,9 @@ class Reader:
     def passage(self, path: str, kind: str, text: Text) -> Iterator[Passage]:
         """Yield the text as a passage unless it is empty."""
         if text.value.strip() and text.value != '""':
+            if len(text.value) > MAX_TEXT:
+                yield Passage(path, kind, "", text.offsets, (), unread=True)
+                return
             tokens = tuple(tokenize(text.value, self.tables.respelled))
             yield Passage(path, kind, text.value, text.offsets, tokens)
 
@@ -219,9 +224,7 @@ def _answer(reader: Reader, question: Span | None, spans: Sequence[Span], path: 
     stem = asked.value.rstrip("?: ")
     value = stem + " : " + answer.value
     offsets = [*list(asked.offsets)[: len(stem)], *[answer.offsets[0]] * 3, *list(answer.offsets)]
-    tokens = tuple(tokenize(value, tables.respelled))
-    questions = sum(1 for t in tokens if t.start < len(stem) + 2)
-    yield Passage(path, kind, value, offsets, tokens, questions)
+    yield from reader.passage(path, kind, Text(value, offsets))
 
 
 def _answer_kind(question: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hl7calf.calf.clauses import Read
+from hl7calf.calf.films import film_sites
 from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.sites import VAGUE, Attached
 from hl7calf.calf.study import Study
@@ -74,6 +75,7 @@ def _sided(read: Read, tables: Tables) -> list[_Sided]:
     tokens = read.passage.tokens
     cues = {t for c in read.cues for t in range(c.first, c.last)}
     found: list[_Sided] = []
+    films = film_sites(read, tables)
     for mention in tables.sides.find(tokens, "text"):
         if cues & set(range(mention.first + 1, mention.last)):
             continue  # `L / R/O DVT` is no left and right
@@ -89,6 +91,8 @@ def _sided(read: Read, tables: Tables) -> list[_Sided]:
         is_letter = mention.last - mention.first == 1 and tokens[mention.first].norm in LETTERS
         if is_letter and not _letter_counts(read, mention, site):
             continue
+        if mention.concept == "B" and site is not None and any(site is read.sites[i] for i in films):
+            continue  # `on bilateral tib/fib films`: both were filmed
         own = tokens[mention.first].norm[-2:] == "le" and site is None
         name = "leg" if own else (site.concept if site else "")
         found.append(_Sided(mention.concept, name, read, mention, site))
@@ -151,6 +155,8 @@ def _beside(sided: _Sided, attached: Attached) -> bool:
     if attached.found.passage is not sided.read.passage or attached.found.sentence != sided.read.sentence_of(
         sided.mention.first
     ):
+        return False
+    if sided.site_mention is not None and all(sided.site_mention is not m for m in attached.mentions):
         return False
     mention = attached.found.mention
     return 0 <= mention.first - sided.mention.last <= 3 or 0 <= sided.mention.first - mention.last <= 1

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hl7calf.calf.clauses import Read
+from hl7calf.calf.films import film_sites
 from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.scope import Found
 from hl7calf.calf.tables import Tables
@@ -48,10 +49,7 @@ class Attachment:
     def __init__(self, reads: Sequence[Read], tables: Tables) -> None:
         self.reads = reads
         self.tables = tables
-        self.films = {
-            id(r): [m.first for m in tables.imaging.find(r.passage.tokens, "text") if m.concept] for r in reads
-        }
-        self.film_ends = {id(r): [m.last for m in tables.imaging.find(r.passage.tokens, "text")] for r in reads}
+        self.films = {id(read.sites[i]) for read in reads for i in film_sites(read, tables)}
 
     def attach(self, read: Read, found: Found) -> Attached:
         """Return the calcification with its sites."""
@@ -61,7 +59,7 @@ class Attachment:
         chosen = (
             self._inside(found, sites)
             or self._before(read, found, free)
-            or self._subject(read, found, free)
+            or self._subject(read, found, [s for s in free if s.concept not in VAGUE])
             or self._after(read, found, free)
             or self._near(read, found, free)
         )
@@ -80,24 +78,7 @@ class Attachment:
         return next((s for s in sites if s.first <= found.mention.first < s.last), None)
 
     def _is_film(self, read: Read, site: Mention) -> bool:
-        """Tell whether the site names what was imaged (`knee XR`, `CT abdomen`, `films of the ankle`)."""
-        tokens = read.passage.tokens
-        if site.concept == "calf" and "soft tissue" in site.phrase.detail:
-            return False
-        if any(site.last == start for start in self.films[id(read)]):
-            return True
-        following = next((s for s in read.sites if s.first > site.first), None)
-        if following is not None and following.first - site.last == 1 and tokens[site.last].norm in ("to", "/"):
-            return self._is_film(read, following)  # `ankle to knee radiographs`
-        for end in self.film_ends[id(read)]:
-            between = [tokens[i].norm for i in range(end, site.first)]
-            if (
-                end <= site.first
-                and len(between) <= 2
-                and set(between) <= {"of", "the", "l", "r", "left", "right", "lt", "rt"}
-            ):
-                return True
-        return False
+        return id(site) in self.films
 
     def _is_claimed(self, read: Read, site: Mention) -> bool:
         """Tell whether another finding follows the site at once: `knee pain`, `calf swelling`."""
