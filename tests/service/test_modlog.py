@@ -142,11 +142,19 @@ def test_each_column_is_held_to_what_the_entry_says(change: dict[str, object]) -
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-def test_an_entry_with_a_body_of_its_own_hash_is_found_at_any_place(at: int) -> None:
+def test_an_entry_that_was_rewritten_with_a_hash_of_its_own_is_found_at_any_place(at: int) -> None:
     entries = chain(3)
-    body = entries[at].body.replace(b"orders", b"ordres", 1)
+    body = entries[at].body.replace(b"node-1", b"node-9", 1)
     entries[at] = replace(entries[at], body=body, hash=entry_hash(body))
+    if at < 2:
+        assert [finding.sequence for finding in verify(entries).findings] == [at + 2]  # the one after it shows it
     assert not verify(entries, end_of(chain(3))).ok
+
+
+def test_a_removed_entry_is_said_to_be_missing() -> None:
+    entries = chain(4)
+    [finding] = verify([entries[0], entries[1], entries[3]]).findings
+    assert (finding.sequence, finding.what) == (4, "entries are missing after 2")
 
 
 def test_findings_stop_before_they_fill_the_screen() -> None:

@@ -12,7 +12,8 @@ from tests.service.journal.building import opened
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with opened(tmp_path) as one:
+    # what is synced, and when, has tests of its own; the others need not wait for the disk
+    with opened(tmp_path, synchronous="NORMAL") as one:
         yield one
 
 

@@ -82,11 +82,12 @@ def test_after_an_unclean_stop_only_the_first_of_each_lane_may_have_been_sent(tm
         assert reader.status().unclean_starts == 1
 
 
-def test_the_settings_that_the_promises_rest_on_are_in_force(store: Store) -> None:
-    connection = store._connection
-    assert connection.pragma("journal_mode") == "wal"
-    assert connection.pragma("synchronous") == 2  # FULL
-    assert connection.pragma("auto_vacuum") == 2  # INCREMENTAL
+def test_the_settings_that_the_promises_rest_on_are_in_force(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        connection = store._connection
+        assert connection.pragma("journal_mode") == "wal"
+        assert connection.pragma("synchronous") == 2  # FULL
+        assert connection.pragma("auto_vacuum") == 2  # INCREMENTAL
 
 
 def test_an_unknown_synchronous_is_a_mistake(tmp_path: Path) -> None:
