@@ -152,3 +152,17 @@ def test_every_corpus_file_is_readable_or_faulted(shared_folder: Path) -> None:
                 read += end is None
     assert read >= len(files) - 20 if files else True
     assert faulted < 20
+
+
+def test_envelope_ends_without_a_beginning_stay_with_their_message() -> None:
+    data = A + BTS + FTS + B
+    assert split(data, keep_batches=True) == [(A + BTS + FTS, "message"), (B, "message")]
+    assert split(data) == [(A, "message"), (B, "message")]
+
+
+def test_an_empty_batch_ends_at_its_own_end() -> None:
+    assert split(FHS + FTS + A, keep_batches=True) == [(FHS + FTS, "batch"), (A, "message")]
+
+
+def test_batches_are_taken_apart_unless_asked_otherwise() -> None:
+    assert [piece.payload for piece in split_messages(BHS + A + BTS)] == [A]

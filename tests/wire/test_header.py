@@ -49,6 +49,7 @@ def test_fields_count_as_hl7_counts_them() -> None:
         (b"^~", (b"^", b"~", b"", b"", b"")),
         (b"^", (b"^", b"", b"", b"", b"")),
         (rb"^~\\&", (b"^", b"~", b"\\", b"&", b"")),
+        (rb"^~\\", (b"^", b"~", b"\\", b"", b"")),
         (rb"^~\&#!", (b"^", b"~", b"\\", b"&", b"#")),
     ],
 )
@@ -88,7 +89,7 @@ def test_a_line_feed_before_a_later_carriage_return_ends_the_header() -> None:
     assert header.field(3) == b"A"
 
 
-@pytest.mark.parametrize("payload", [b"MSH|^~\\&", b"MSH|^~\\&\r", b"MSH|^~\\&|||||||\rPID|1"])
+@pytest.mark.parametrize("payload", [b"MSH|^", b"MSH|^~\\&", b"MSH|^~\\&\r", b"MSH|^~\\&|||||||\rPID|1"])
 def test_a_header_without_further_fields_is_readable(payload: bytes) -> None:
     header = read_header(payload)
     assert (header.control_id, header.message_code, header.version, header.charsets) == (b"", "", "", ())

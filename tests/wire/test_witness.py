@@ -146,6 +146,8 @@ def test_notes_at_another_place_are_refused(place: bytes) -> None:
         (DeclaredChange("ORC[1]-1", b"x"), "may change"),
         (DeclaredChange("anything", b"x"), "may change"),
         (DeclaredChange("OBR[3]-4", b"x"), "there is no OBR[3]-4"),
+        (DeclaredChange("OBR[0]-4", b"x"), "there is no OBR[0]-4"),
+        (DeclaredChange("OBR[1]-4.0", b"x"), "component is not in the message"),
         (DeclaredChange("OBR[1]-44", b"x"), "there is no OBR[1]-44"),
         (DeclaredChange("OBR[1]-0", b"x"), "there is no OBR[1]-0"),
         (DeclaredChange("OBR[1]-4", b"x|y"), "holds a segment end"),
