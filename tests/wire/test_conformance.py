@@ -119,6 +119,6 @@ def test_a_large_message_is_judged_in_bounded_time() -> None:
 
 
 def test_no_corpus_message_makes_the_advisor_give_up(shared_folder: Path) -> None:
-    for path in sorted(shared_folder.glob("corpus/**/*.hl7")):
+    for path in sorted(path for path in shared_folder.glob("corpus/*/**/*") if path.is_file()):
         for piece in split_messages(path.read_bytes()):
             assert not any("gave up" in finding for finding in advise(piece.payload).findings), path.name
