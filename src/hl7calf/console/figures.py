@@ -4,6 +4,7 @@ Law: counted forward, each message and each entry once, in the thread of the pag
 or an order.
 """
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,7 +70,15 @@ class _Body(msgspec.Struct):
     orders: list[_Order] = []
 
 
-_decode = msgspec.json.Decoder(_Body).decode
+_decoder = msgspec.json.Decoder(_Body)
+
+
+def _decode(body: bytes) -> _Body:
+    """Read what is counted of an entry; bytes of a message that are no UTF-8 stand in it as lone surrogates."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError:
+        return msgspec.convert(json.loads(body), _Body)
 
 
 @dataclass(slots=True)
@@ -105,8 +114,9 @@ class Daily:
         """Count the entries written since the last look, not too many at once; `finished` tells whether all are."""
         if self._after is None:
             first = int(now * 1e6) // DAY_US - self._days_back
-            found = archive.rows("SELECT sequence FROM entry WHERE at >= ? ORDER BY at LIMIT 1", (first * DAY_US,))
-            self._after = found[0][0] - 1 if found else 0
+            since = archive.rows("SELECT sequence FROM entry WHERE at >= ? ORDER BY at LIMIT 1", (first * DAY_US,))
+            last = archive.rows("SELECT coalesce(max(sequence), 0) FROM entry")[0][0]
+            self._after = since[0][0] - 1 if since else last
         rows = archive.rows(
             f"SELECT sequence, day, kind, body FROM entry WHERE sequence > ? ORDER BY sequence LIMIT {MOST_COUNTED}",
             (self._after,),

@@ -4,14 +4,13 @@ Law: read-only, in the thread that opened it. Figures are counted forward from w
 costs what is new and not what is old; what was counted stays counted when the journal forgets it.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import apsw
-import msgspec
-
 from hl7calf.errors import JournalError
 
 HOUR_US = 3_600_000_000
@@ -143,17 +142,22 @@ class Archive:
         if wanted.control_id:
             text = (
                 "SELECT e.sequence FROM days CROSS JOIN entry e ON e.day = days.day AND e.control_id = ? "
-                "AND e.control_id <> ''"
+                "AND e.control_id <> x''"
             )
-            value = wanted.control_id
+            value = _as_kept(wanted.control_id)
         else:
             text = "SELECT e.sequence FROM days CROSS JOIN entry_placer e ON e.day = days.day AND e.placer = ?"
-            value = wanted.placer.partition("^")[0]
+            value = _as_kept(wanted.placer.partition("^")[0])
         numbers = sorted({row[0] for row in self.rows(f"{_DAYS} {text}", (newest, value))}, reverse=True)
         for number in numbers:
             entry = self.entry(number)
             if entry is not None and (before is None or number < before) and _fits(entry, wanted):
                 yield entry
+
+
+def _as_kept(identifier: str) -> bytes:
+    """Return an identifier as the journal's index has it: bytes, for MSH-10 may be anything."""
+    return identifier.encode("utf-8", "surrogateescape")
 
 
 def _where(wanted: Wanted) -> tuple[str, list[Any]]:
@@ -198,4 +202,4 @@ def _passes(entry: Entry, wanted: Wanted) -> bool:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     sequence, at, kind, route, action, message_id, body, digest = row
-    return Entry(sequence, at / 1e6, kind, route, action, message_id, msgspec.json.decode(body), digest)
+    return Entry(sequence, at / 1e6, kind, route, action, message_id, json.loads(body), digest)
