@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.web.http import Request as HttpRequest
+from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
@@ -71,28 +72,43 @@ class _Bounded(Request):
         web.gotLength(length)
 
 
-class Page(Resource):
+class _Root(Resource):
+    """A place below which nothing is but what was put there."""
+
+    def getChild(self, path: bytes, request: HttpRequest) -> Any:
+        return notFound()
+
+
+class Page(_Root):
     """A page made anew at each GET.
 
     Args:
         make: returns status, content type and body.
     """
 
-    isLeaf = True
-
     def __init__(self, make: Callable[[], tuple[int, bytes, bytes]]) -> None:
         web: Any = super()
         web.__init__()
         self._make = make
 
-    def render_GET(self, request: Request) -> bytes:
-        """Answer."""
+    def render(self, request: Request) -> bytes:
+        """Answer a GET."""
+        if request.method not in (b"GET", b"HEAD"):
+            return not_allowed(request, b"GET")
         status, kind, body = self._make()
         request.setResponseCode(status)
         request.setHeader(b"content-type", kind)
         request.setHeader(b"cache-control", b"no-store")
         request.setHeader(b"x-content-type-options", b"nosniff")
         return body
+
+
+def not_allowed(request: Request, method: bytes) -> bytes:
+    """Say that only one method is understood here."""
+    request.setResponseCode(405)
+    request.setHeader(b"allow", method)
+    request.setHeader(b"content-type", _TEXT)
+    return b"only " + method + b" is understood here\n"
 
 
 def healthz() -> tuple[int, bytes, bytes]:
@@ -117,7 +133,7 @@ def ops_root(
     metrics: Metrics, checks: Mapping[str, Callable[[], bool]], alarms: Callable[[], list[str]], vet: Resource
 ) -> Resource:
     """Join the pages of the ops port."""
-    make_root: Callable[[], Resource] = Resource
+    make_root: Callable[[], Resource] = _Root
     root = make_root()
     root.putChild(b"healthz", Page(healthz))
     root.putChild(b"readyz", Page(lambda: readyz(checks, alarms)))

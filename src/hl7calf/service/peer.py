@@ -65,12 +65,14 @@ class MllpPeer(Protocol):
         self._paused: set[str] = set()
         self._noted: set[str] = set()
         self._half_closed = False
+        self._registered = False
         self._closing_since: float | None = None
 
     def connectionMade(self) -> None:
         """Set the socket up."""
         transport: Any = self.transport
         transport.registerProducer(self, True)
+        self._registered = True
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
@@ -156,10 +158,7 @@ class MllpPeer(Protocol):
         """Close after what was answered."""
         if self._closing_since is None:
             self._closing_since = self._floor.seconds()
-            transport: Any = self.transport
-            if transport is not None:
-                transport.unregisterProducer()
-                transport.loseConnection()
+            self._end(lambda transport: transport.loseConnection())
 
     def readConnectionLost(self) -> None:
         """The peer has sent all it will send; answer what is outstanding, then close (F17)."""
@@ -228,12 +227,17 @@ class MllpPeer(Protocol):
         """The connection is gone; `connectionLost` follows."""
 
     def _abort(self) -> None:
+        """Cut the connection."""
+        self._closing_since = self._floor.seconds()
+        self._end(lambda transport: getattr(transport, "abortConnection", transport.loseConnection)())
+
+    def _end(self, how: Callable[[Any], None]) -> None:
         transport: Any = self.transport
         if transport is not None:
-            self._closing_since = self._floor.seconds()
-            transport.unregisterProducer()
-            abort = getattr(transport, "abortConnection", transport.loseConnection)
-            abort()
+            if self._registered:  # Twisted keeps a connection open for as long as somebody may write to it
+                self._registered = False
+                transport.unregisterProducer()
+            how(transport)
 
 
 def _keepalive(handle: object) -> None:

@@ -151,10 +151,9 @@ class Running(Service):
         all_done: Deferred[Any] = DeferredList(waiting, consumeErrors=True)
         all_done.addTimeout(timeout_s, self._clock)
         try:
-            await all_done
+            return all(done for done, _ in await all_done)  # a wait that was cut short is a failed one
         except (TimeoutError, CancelledError):
             return False
-        return True
 
     async def _quietly(self, done: Awaitable[Any] | None) -> None:
         if done is not None:

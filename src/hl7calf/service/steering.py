@@ -43,7 +43,7 @@ class Steering:
         self._alarms = alarms
         self._metrics = metrics
         self._seconds = seconds
-        self._apply()
+        self._apply(anew=True)
         self._metrics.set_mappings(course.digest)
 
     @property

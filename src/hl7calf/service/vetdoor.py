@@ -13,6 +13,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from hl7calf.calf.verdict import Fault, Recall, Verdict
 from hl7calf.errors import WireError
+from hl7calf.service.ops import not_allowed
 from hl7calf.service.rule import Rule
 from hl7calf.service.vetworker import Outcome, VetWorker
 from hl7calf.wire.header import read_header
@@ -40,8 +41,10 @@ class VetDoor(Resource):
         self._recall = recall
         self._describe = describe
 
-    def render_POST(self, request: Request) -> int | bytes:
-        """Vet the body."""
+    def render(self, request: Request) -> int | bytes:
+        """Vet the body of a POST."""
+        if request.method != b"POST":
+            return not_allowed(request, b"POST")
         payload = request.content.read() if request.content is not None else b""
         gone: list[bool] = []
         request.notifyFinish().addErrback(lambda _: gone.append(True))

@@ -1,0 +1,173 @@
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+
+from hl7calf.errors import JournalError
+from hl7calf.service.alarms import Alarms
+from hl7calf.service.journal.jobs import Purge, Purged
+from hl7calf.service.journal.views import Books, Control, RouteStatus, Status
+from hl7calf.service.metrics import Metrics
+from hl7calf.service.watch import Watch, WatchLimits
+from tests.service.doubles import events
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.full = False
+        self.commits = 0
+        self.last_commit_s = 0.01
+        self.waiting = 0
+        self.purges: list[Purge] = []
+        self.more = False
+
+    def submit(self, job: Purge) -> "Deferred[Purged]":
+        self.purges.append(job)
+        return succeed(Purged(0, 0, 0, 0, 0, self.more))
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.writer = Writer()
+        self.metrics = Metrics()
+        self.alarms = Alarms(self.metrics)
+        self.books = Books()
+        self.oldest: float | None = None
+        self.looked: list[str] = []
+        self.error: Exception | None = None
+        self.watch = Watch(
+            ["orders"], self.writer, self._read, self.metrics, self.alarms, WatchLimits(commit_stall_s=10, overdue_s=60), self.clock,
+            lambda: 1000.0 + self.clock.seconds(), lambda: self.looked.append("date"), [lambda: self.looked.append("now and then")],
+        )
+
+    def _read(self, what: Any) -> "Deferred[Status]":
+        if self.error is not None:
+            failed: Deferred[Status] = Deferred()
+            failed.errback(self.error)
+            return failed
+        route = RouteStatus("orders", self.books, self.oldest, None, None, "", None)
+        return succeed(Status("n", True, Control(None, "", "", 0.0, False, ""), (route,), 0, b"", 0, 0))
+
+    def seconds(self, number: int) -> None:
+        for _ in range(number):
+            self.clock.advance(1)
+
+    @property
+    def codes(self) -> list[str]:
+        return [alarm.code for alarm in self.alarms.active]
+
+
+def started() -> Bench:
+    bench = Bench()
+    bench.watch.start()
+    return bench
+
+
+def test_p13_a_full_disk_turns_ready_red_and_green_again_by_itself() -> None:
+    bench = started()
+    assert bench.watch.store_is_well
+    bench.writer.full = True
+    bench.seconds(1)
+    assert bench.codes == ["J_FULL"] and not bench.watch.store_is_well
+    bench.seconds(3)
+    assert bench.writer.purges, "somebody must find out whether there is room again"
+    bench.writer.full = False
+    with events() as seen:
+        bench.seconds(1)
+    assert bench.codes == [] and bench.watch.store_is_well
+    assert seen.codes == ["J_ROOM"]
+
+
+def test_r6_a_commit_that_hangs_turns_ready_red_after_ten_seconds() -> None:
+    bench = started()
+    bench.writer.waiting = 5
+    bench.seconds(9)
+    assert bench.watch.store_is_well
+    bench.seconds(2)
+    assert bench.codes == ["J_STALLED"] and not bench.watch.store_is_well
+    bench.writer.commits += 1
+    bench.seconds(1)
+    assert bench.codes == []
+
+
+def test_a_store_that_has_nothing_to_do_is_well() -> None:
+    bench = started()
+    bench.seconds(100)
+    assert bench.watch.store_is_well and bench.codes == []
+
+
+def test_p14_the_books_become_figures_every_ten_seconds() -> None:
+    bench = started()
+    bench.books = Books(received=5, queued=2, delivered=1, parked=1, quarantined=1)
+    bench.oldest = 1000.0
+    bench.seconds(10)
+    text = bench.metrics.exposition().decode()
+    for line in ("queued 2.0", "parked 1.0", "quarantined 1.0", "oldest_queued_seconds 10.0", "books_unbalanced 0.0"):
+        name, _, value = line.partition(" ")
+        assert f'hl7calf_{name}{{route="orders"}} {value}' in text
+    assert bench.codes == ["D_PARKED"]
+
+
+def test_p14_books_that_do_not_balance_are_an_alarm() -> None:
+    bench = started()
+    bench.books = Books(received=5, delivered=4)
+    bench.seconds(10)
+    assert bench.codes == ["J_UNBALANCED"]
+    assert 'books_unbalanced{route="orders"} 1.0' in bench.metrics.exposition().decode()
+
+
+def test_p14_a_message_that_waits_too_long_is_an_alarm_until_it_is_gone() -> None:
+    bench = started()
+    bench.books = Books(received=1, queued=1)
+    bench.oldest = 1000.0
+    bench.seconds(50)
+    assert bench.codes == []
+    bench.seconds(10)
+    assert bench.codes == ["D_OVERDUE"]
+    bench.books = Books(received=1, delivered=1)
+    bench.oldest = None
+    bench.seconds(10)
+    assert bench.codes == []
+
+
+def test_the_date_is_looked_at_every_second_and_the_rest_every_tenth() -> None:
+    bench = started()
+    bench.seconds(19)
+    assert (bench.looked.count("date"), bench.looked.count("now and then")) == (20, 2)
+
+
+def test_r20_a_blocked_reactor_is_told() -> None:
+    bench = started()
+    bench.seconds(1)
+    with events() as seen:
+        bench.clock.advance(3)
+    assert "S_STALL" in seen.codes
+
+
+def test_old_messages_are_forgotten_step_by_step() -> None:
+    bench = started()
+    bench.seconds(599)
+    assert bench.writer.purges == []
+    bench.writer.more = True
+    bench.seconds(5)
+    assert len(bench.writer.purges) >= 3
+    bench.writer.more = False
+    bench.seconds(1)
+    so_far = len(bench.writer.purges)
+    bench.seconds(500)
+    assert len(bench.writer.purges) == so_far
+
+
+def test_a_reading_that_fails_is_told_and_tried_again() -> None:
+    bench = Bench()
+    bench.error = JournalError("busy")
+    with events() as seen:
+        bench.watch.start()
+    assert seen.codes == ["S_UNEXPECTED"]
+    bench.error = None
+    bench.books = Books(received=1, parked=1)
+    bench.seconds(10)
+    assert bench.codes == ["D_PARKED"]
+    bench.watch.stop()
+    assert bench.clock.getDelayedCalls() == []
