@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hl7calf.errors import JournalBroken, JournalError
+from hl7calf.errors import JournalBroken, JournalError, JournalLocked
 from hl7calf.service.journal.backup import backup, check, restore
 from hl7calf.service.journal.jobs import MarkDelivered, SetPaused
 from hl7calf.service.journal.reader import Reader
@@ -64,8 +64,11 @@ def test_a_file_that_is_there_is_not_overwritten(store: Store, tmp_path: Path) -
 
 def test_a_journal_that_is_there_is_not_overwritten(store: Store, tmp_path: Path) -> None:
     backup(store.data_dir, tmp_path / "copy", T0)
-    with pytest.raises(JournalError, match="move it away"):
+    with pytest.raises(JournalLocked):
         put_back(tmp_path / "copy", store.data_dir)
+    opened(tmp_path / "stopped").close()
+    with pytest.raises(JournalError, match="move it away"):
+        put_back(tmp_path / "copy", tmp_path / "stopped" / "var")
 
 
 def test_there_must_be_a_journal_to_copy(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hl7calf.service.journal.files import (
     is_owned,
     make_private_file,
     open_connection,
+    own,
     prepare_folder,
     take_lock,
 )
@@ -25,7 +26,7 @@ def mode(path: Path) -> int:
 def test_a_folder_that_is_made_is_private(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "a" / "var")
     assert mode(tmp_path / "a" / "var") == 0o700
-    assert mode(tmp_path / "a" / "var" / DATABASE) == 0o600
+    assert mode(tmp_path / "a" / "var" / LOCK) == 0o600
 
 
 def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
@@ -53,7 +54,8 @@ def test_a_link_in_place_of_the_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(b"")
     (tmp_path / DATABASE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(JournalError, match="cannot be used"):
-        prepare_folder(tmp_path)
+        own(tmp_path)
+    assert not is_owned(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
@@ -86,6 +88,16 @@ def test_looking_for_an_owner_does_not_make_one(tmp_path: Path) -> None:
 def test_there_is_nothing_to_open_before_the_service_ran(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="no journal"):
         open_connection(tmp_path)
-    prepare_folder(tmp_path)
+    os.close(own(tmp_path))
+    assert mode(tmp_path / DATABASE) == 0o600
     with pytest.raises(JournalError, match="no journal"):
         open_connection(tmp_path, read_only=True)
+
+
+def test_a_second_owner_is_refused_before_the_database_is_touched(tmp_path: Path) -> None:
+    descriptor = own(tmp_path)
+    (tmp_path / DATABASE).chmod(0o640)
+    with pytest.raises(JournalLocked):
+        own(tmp_path)
+    assert mode(tmp_path / DATABASE) == 0o640
+    os.close(descriptor)

@@ -4,15 +4,15 @@ Law: one process owns a journal (`store.Store`, a lock file), one thread writes 
 commit), everyone may read it (`reader.Reader`, also other processes while the service runs). A message is in
 exactly one `jobs.State`, and the books add up.
 
-    jobs.py         what can be asked of the journal, and what comes back       (values)
-    views.py        what a reader sees                                         (values)
-    store.py        opening, locking, permissions, clean and unclean starts
+    jobs.py         what can be asked           results.py     what comes back        views.py  what a reader sees
+    store.py        opening, clean and unclean starts          files.py     rights and the lock
     schema.py       numbered migrations         migrations/NNNN_*.sql
     statements.py   named SQL                   journal.sql
-    writer.py       one thread, one transaction for all that waits, one sync
+    writer.py       one thread, one sync for all that waits    batch.py     one transaction for many jobs
+    ledger.py       the running figures of a transaction       checkpoints.py  writing the WAL back beside it
     arrivals.py     recording what came in      deliveries.py  recording what went out
-    holds.py        who waits behind a parked order
-    desk.py         what a person did: mode, queue, requests from other processes
-    reader.py       reading, any process        search.py      reading the modification log
+    entries.py      what the log says of a message             holds.py     who waits behind a parked order
+    decisions.py    what a person did           desk.py        where other processes ask for it
+    reader.py       reading, any process        reading_*.py   its parts
     retention.py    giving disk space back      backup.py      backup, restore, check
 """

@@ -55,9 +55,19 @@ def restore(source: Path, data_dir: Path, *, node: str, user: str, at: float, hm
         JournalError: `data_dir` holds a journal already, or the copy is none.
         JournalBroken: the copy is damaged.
     """
-    files.prepare_folder(data_dir)
-    if (data_dir / files.DATABASE).stat().st_size:
-        raise JournalError("data_dir holds a journal already; move it away first")
+    lock = files.own(data_dir)
+    try:
+        if (data_dir / files.DATABASE).stat().st_size:
+            raise JournalError("data_dir holds a journal already; move it away first")
+        _put(source, data_dir / files.DATABASE)
+    finally:
+        os.close(lock)
+    with Store.open(data_dir, node, hmac_key=hmac_key, at=at) as store:
+        store.run([SetPaused(True, user, "restored from a backup: what is queued may have been delivered since", at)])
+
+
+def _put(source: Path, target: Path) -> None:
+    """Copy a backup into an empty journal file if it is whole."""
     address = f"file:{quote(str(source.absolute()))}?immutable=1"
     try:
         with closing(apsw.Connection(address, flags=_READ_ONLY_URI)) as copy:
@@ -65,11 +75,9 @@ def restore(source: Path, data_dir: Path, *, node: str, user: str, at: float, hm
                 raise JournalError("this file is not a backup of a journal")
             if copy.execute("PRAGMA integrity_check(1)").get != "ok":
                 raise JournalBroken("the backup is damaged; use another one")
-            _copy(copy, data_dir / files.DATABASE)
+            _copy(copy, target)
     except apsw.Error as error:
         raise as_journal_error(error) from None
-    with Store.open(data_dir, node, hmac_key=hmac_key, at=at) as store:
-        store.run([SetPaused(True, user, "restored from a backup: what is queued may have been delivered since", at)])
 
 
 _READ_ONLY_URI = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI

@@ -21,7 +21,7 @@ _LOCK_PATIENCE_S = 0.5  # `is_owned` holds the lock for a moment when it looks
 
 
 def prepare_folder(data_dir: Path) -> None:
-    """Make the folder and the empty database with the right rights, or see that they are right.
+    """Make the folder and its lock file with the right rights, or see that they are right.
 
     Raises:
         JournalError: another user's folder, one that others can write to, or one that cannot be written.
@@ -33,10 +33,29 @@ def prepare_folder(data_dir: Path) -> None:
             raise JournalError(f"data_dir belongs to user {found.st_uid}, hl7calf runs as {os.geteuid()}; change one")
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise JournalError("other users can write to data_dir; run chmod 700 on it, or choose another")
-        make_private_file(data_dir / DATABASE)
         make_private_file(data_dir / LOCK)
     except OSError as error:
         raise JournalError(f"data_dir cannot be used: {error.strerror}") from None
+
+
+def own(data_dir: Path) -> int:
+    """Prepare the folder, become the owner of the journal and make its empty file; return the open lock file.
+
+    The database is touched only under the lock: closing any descriptor of a file drops all POSIX locks that this
+    process has on it (sqlite.org/howtocorrupt.html, section 2.2).
+
+    Raises:
+        JournalError: the folder cannot be used.
+        JournalLocked: another process owns the journal.
+    """
+    prepare_folder(data_dir)
+    lock = take_lock(data_dir)
+    try:
+        make_private_file(data_dir / DATABASE)
+    except OSError as error:
+        os.close(lock)
+        raise JournalError(f"data_dir cannot be used: {error.strerror}") from None
+    return lock
 
 
 def make_private_file(path: Path) -> None:

@@ -6,7 +6,7 @@ unclean stop the file is checked, and the first message of each lane is marked a
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,12 +17,12 @@ from hl7calf.errors import JournalBroken, JournalError
 from hl7calf.service.journal import schema
 from hl7calf.service.journal.batch import Answer, Batch
 from hl7calf.service.journal.failures import Failpoint, as_journal_error, nowhere
-from hl7calf.service.journal.files import DATABASE, configured, prepare_folder, take_lock
+from hl7calf.service.journal.files import DATABASE, configured, own
 from hl7calf.service.journal.jobs import Event, Job
 from hl7calf.service.journal.statements import sql
 
 _CACHE_KIB = 16 * 1024  # the writer's pages: a fraction of the memory budget of DESIGN section 5
-_CHECKPOINT_PAGES = 4000  # the WAL is written back every 16 MB or so
+_CHECKPOINT_PAGES = 16_000  # a commit itself writes the WAL back only when `checkpoints` did not keep up: 64 MB
 _WAL_LIMIT_BYTES = 64 * 1024**2  # and does not stay larger than this once written back
 _CHECK_STEPS = 20_000  # virtual machine steps between two looks at the clock
 
@@ -31,7 +31,14 @@ class Store:
     """An open journal, owned by this process. `run` works in any one thread at a time."""
 
     def __init__(
-        self, data_dir: Path, node: str, connection: apsw.Connection, lock: int, batch: Batch, unclean: bool
+        self,
+        data_dir: Path,
+        node: str,
+        connection: apsw.Connection,
+        lock: int,
+        batch: Batch,
+        unclean: bool,
+        connect: Callable[[], apsw.Connection],
     ) -> None:
         self.data_dir = data_dir
         self.node = node
@@ -39,6 +46,7 @@ class Store:
         self._connection = connection
         self._lock = lock
         self._batch = batch
+        self.connect_again = connect  # for what runs beside the one writing connection
 
     @classmethod
     def open(
@@ -68,8 +76,7 @@ class Store:
             JournalLocked, JournalTooNew, JournalBroken: as they say.
             JournalError: the folder cannot be used.
         """
-        prepare_folder(data_dir)
-        lock = take_lock(data_dir)
+        lock = own(data_dir)
         try:
             connection = _connect(data_dir, synchronous, vfs)
             schema.migrate(connection, failpoint)
@@ -81,7 +88,7 @@ class Store:
         except BaseException:
             os.close(lock)
             raise
-        return cls(data_dir, node, connection, lock, batch, unclean)
+        return cls(data_dir, node, connection, lock, batch, unclean, lambda: _connect(data_dir, synchronous, vfs))
 
     def run(self, jobs: Sequence[Job]) -> list[Answer]:
         """Do all jobs in one transaction; return their answers, in order, after the sync.

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from hl7calf.errors import JournalBroken, JournalError, JournalFull
 from hl7calf.service.journal.batch import Answer
+from hl7calf.service.journal.checkpoints import Checkpoints
 from hl7calf.service.journal.jobs import (
     Attempted,
     CarriedOut,
@@ -76,6 +77,7 @@ class Writer:
         self.commits = 0
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
+        self._checkpoints = Checkpoints(store.connect_again, lambda: self.commits, self._break)
 
     @property
     def waiting(self) -> int:
@@ -137,6 +139,7 @@ class Writer:
             if batch:
                 self._do(batch)
             if last:
+                self._checkpoints.stop()
                 self._call(self._end)
                 return
 
@@ -186,10 +189,17 @@ class Writer:
         """Remember whether the disk was full or failed; tell once when it failed."""
         self.full = any(isinstance(answer, JournalFull) for answer in answers)
         broken = next((answer for answer in answers if isinstance(answer, JournalBroken)), None)
-        if broken is not None and self.broken is None:
+        if broken is not None:
+            self._break(broken)
+
+    def _break(self, broken: JournalBroken) -> None:
+        """Take nothing more, and say so once; runs in the writing or the checkpointing thread."""
+        with self._counting:
+            if self.broken is not None:
+                return
             self.broken = broken
-            if self._on_broken is not None:
-                self._call(self._on_broken, broken)
+        if self._on_broken is not None:
+            self._call(self._on_broken, broken)
 
     def _answer(self, deferreds: list["Deferred[Any]"], answers: list[Answer], size: int) -> None:
         """Fire the Deferreds of a batch, in order; runs in the reactor."""
