@@ -9,23 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from hl7calf.calf.clauses import Read
 from hl7calf.calf.dates import is_long_ago
-from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.schema import RISKS, SYMPTOMS
 from hl7calf.calf.scope import Found
 from hl7calf.calf.tables import Tables
 
-MODALITIES = ("XR", "CT", "MRI", "US")
-FUTURE = frozenset(
-    "consider will pending ordered order get obtain recommend recommended recommends advise schedule scheduled "
-    "planned plan if need needs next await awaiting requested request requesting please pls to should may might "
-    "then tomorrow later want wants perform do followup".split()
-)
-PAST_US = frozenset(
-    "prior previous prev last earlier recent outside old initial showed shows showing show seen on noted neg negative "
-    "found today yesterday ago revealed reveals demonstrates demonstrated report per from s/p limited inconclusive "
-    "findings normal done repeat osh ed er".split()
-)
-NO_IMAGING = frozenset({"no", "without", "never", "not"})
 RECENT_ONLY = frozenset({"recent_surgery"})
 
 
@@ -115,81 +102,6 @@ def _is_no_event(found: Found) -> bool:
         & {"pre", "preop", "planned", "planning", "awaiting", "upcoming", "scheduled", "before", "by", "per", "for"}
         or set(after) & {"clinic", "consult", "team", "service", "planned", "scheduled"}
     )
-
-
-def read_imaging(reads: Sequence[Read], tables: Tables, has_earlier_study: bool) -> str | None:
-    """Return the earlier imaging the order mentions as modality tokens joined by `+`, or None.
-
-    Args:
-        has_earlier_study: the text speaks of a limited or complete venous study already made.
-    """
-    said: set[str] = {"US"} if has_earlier_study else set()
-    for read in reads:
-        if read.passage.kind == "name":
-            for mention in tables.imaging.find(read.passage.tokens, "text"):
-                if (
-                    mention.concept != "US"
-                    and mention.first
-                    and read.passage.tokens[mention.first - 1].norm in ("on", "per", "from")
-                ):
-                    said.add(mention.concept)
-        if read.passage.kind == "text":
-            for mention in tables.imaging.find(read.passage.tokens, "text"):
-                if _was_done(read, mention):
-                    said.add(mention.concept)
-    return "+".join(m for m in MODALITIES if m in said) or None
-
-
-def _was_done(read: Read, mention: Mention) -> bool:
-    tokens = read.passage.tokens
-    sentence = read.sentence_of(mention.first)
-    before = [
-        tokens[i].norm for i in range(max(0, mention.first - 4), mention.first) if read.sentence_of(i) == sentence
-    ]
-    after = [
-        tokens[i].norm
-        for i in range(mention.last, min(len(tokens), mention.last + 4))
-        if read.sentence_of(i) == sentence
-    ]
-    if mention.concept == "US":
-        if set(before[-2:]) & (FUTURE | NO_IMAGING):
-            return False
-        dated = len(after) > 1 and after[0].isdigit() and after[1] in ("/", "-")
-        later = [
-            tokens[i].norm
-            for i in range(mention.last, min(len(tokens), mention.last + 6))
-            if read.sentence_of(i) == sentence
-        ]
-        told = set(later) & {"was", "neg", "negative", "normal", "nondiagnostic", "inconclusive", "showed"}
-        return (
-            bool(set(before[-2:]) & PAST_US or told or set(after[:2]) & (PAST_US - {"on", "from", "per", "ed", "er"}))
-            or dated
-        )
-    if set(before[-1:]) & {"no", "without", "never"} or before[-2:] in (
-        ["no", "prior"],
-        ["no", "recent"],
-        ["no", "previous"],
-    ):
-        return False
-    ahead = set(after[:3]) & {
-        "pending",
-        "ordered",
-        "scheduled",
-        "planned",
-        "requested",
-        "tomorrow",
-        "next",
-        "if",
-        "to",
-        "needed",
-        "recommended",
-        "advised",
-        "later",
-    }
-    if ahead and not set(after) & {"shows", "showed", "with"}:
-        return False
-    wanted = set(before[-3:]) & (FUTURE - {"to", "if", "then", "do", "may", "order", "need"})
-    return not wanted and before[-1:] not in (["if"], ["get"], ["may"], ["need"], ["to"])
 
 
 def read_characteristics(reads: Sequence[Read], tables: Tables) -> tuple[str, ...]:

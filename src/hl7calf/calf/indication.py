@@ -14,8 +14,9 @@ from hl7calf.calf.boxes import read_boxes
 from hl7calf.calf.clauses import Read, read_passage, read_statuses
 from hl7calf.calf.durations import read_duration
 from hl7calf.calf.evidence import Coded, read_codes, show_evidence
-from hl7calf.calf.facts import read_characteristics, read_imaging, read_risks, read_symptoms
+from hl7calf.calf.facts import read_characteristics, read_risks, read_symptoms
 from hl7calf.calf.gates import INFORMATIVE, Raised, age_gate, follows_known_dvt, gate, phrase_gates, study_gates
+from hl7calf.calf.imaging import read_imaging
 from hl7calf.calf.language import is_foreign
 from hl7calf.calf.passages import Passage
 from hl7calf.calf.pitfalls import name_pitfalls

@@ -6,7 +6,7 @@ one-leg study and a limited one (93971) states no limit. What the names do not s
 Source: protocol names and their meaning [CLINICAL 1.2]; CPT 93970 and 93971 [CPTpages]; LOINC names [SANER].
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hl7calf.calf.lexicon import Mention
@@ -81,30 +81,15 @@ def read_study(
         body_side: the side of OBR-15, which must agree with the names'.
     """
     codes = [c for t in triplets if (c := tables.study_codes.get((tables.system_of(t.system), t.code.upper())))]
-    evidence: list[tuple[str, Passage | None, Mention | None, str]] = [("study", None, None, c.row) for c in codes]
-    words: set[str] = set()
-    extents: set[str] = set()
-    sides: set[str] = set()
-    for name in names:
-        for mention in tables.studies.find(name.tokens, "name", without):
-            if mention.concept == "not ultrasound" and mention.first and name.tokens[mention.first - 1].norm in CITING:
-                continue  # `CALF CALCIFICATION ON XRAY` cites a film, it orders none
-            words.add(mention.concept)
-            if mention.phrase.words[0] in ("us", "ultrasound"):
-                words.add("ultrasound")
-            evidence.append(("study", name, mention, mention.phrase.row))
-        for mention in tables.extent.find(name.tokens, "name", without):
-            if mention.concept != "none":
-                extents.add(mention.concept)
-                evidence.append(("extent", name, mention, mention.phrase.row))
-        for mention in tables.sides.find(name.tokens, "name", without):
-            if mention.concept != "none":
-                sides.add(mention.concept)
-                evidence.append(("side", name, mention, mention.phrase.row))
-    kinds = words | {c.kind for c in codes}
-    sides |= {c.side for c in codes if c.side and not sides}
-    sides |= {s for s in (_mapped_side(triplets, tables),) if s and not sides}
+    named = [(name, m) for name in names for m in _named(name, tables, without)]
+    words = {m.concept for _, m in named if m.phrase.table == "studies"}
+    if any(m.phrase.words[0] in ("us", "ultrasound") for _, m in named if m.phrase.table == "studies"):
+        words.add("ultrasound")
+    extents = {m.concept for _, m in named if m.phrase.table == "extent"}
+    sides = {m.concept for _, m in named if m.phrase.table == "sides"}
+    sides = sides or {c.side for c in codes if c.side} or {s for s in [_mapped_side(triplets, tables)] if s}
     sides |= {body_side} if body_side else set()
+    kinds = words | {c.kind for c in codes}
     is_ultrasound = _is_ultrasound(words, codes, bool(extents))
     return Study(
         is_ultrasound=is_ultrasound,
@@ -114,9 +99,25 @@ def read_study(
         sides=frozenset(sides),
         region=_region(kinds),
         marks=frozenset(kinds & {"point of care", "follow up"}),
-        evidence=tuple(evidence),
+        evidence=(
+            *(("study", None, None, c.row) for c in codes),
+            *((EVIDENCE[m.phrase.table], name, m, m.phrase.row) for name, m in named),
+        ),
         contradicts=bool(codes) and "not ultrasound" in words and any(c.kind != "not ultrasound" for c in codes),
     )
+
+
+EVIDENCE = {"studies": "study", "extent": "extent", "sides": "side"}
+
+
+def _named(name: Passage, tables: Tables, without: str | None) -> Iterator[Mention]:
+    """Yield what the words of a name say of kind, extent and side."""
+    for mention in tables.studies.find(name.tokens, "name", without):
+        cites = mention.first > 0 and name.tokens[mention.first - 1].norm in CITING
+        if mention.concept != "not ultrasound" or not cites:  # `CALF CALCIFICATION ON XRAY` orders no film
+            yield mention
+    for lexicon in (tables.extent, tables.sides):
+        yield from (m for m in lexicon.find(name.tokens, "name", without) if m.concept != "none")
 
 
 def _mapped_side(triplets: Sequence[Triplet], tables: Tables) -> str | None:
