@@ -27,12 +27,12 @@ def test_a_question_mark_that_is_a_cue_still_ends_its_sentence() -> None:
 @pytest.mark.parametrize(("text", "section", "status"), [
     ("ALLERGIES: calcification", "allergies", "hypothetical"),
     ("MEDS: calcification", "medications", "hypothetical"),
-    ("FH: calcification", "family", "other person"),
+    ("Family history: none. Calcification", "", "affirmed"),
     ("PMH: calcification", "past", "affirmed"),
     ("Allergies: none. Calcification", "", "affirmed"),
 ])  # fmt: skip
 def test_a_section_says_whose_and_when(text: str, section: str, status: str) -> None:
-    found = [f for f in read(text).findings if f.mention.phrase.table == "calcification"][0]
+    found = next(f for f in read(text).findings if f.mention.phrase.table == "calcification")
     assert (found.section, found.status) == (section, status)
 
 
@@ -45,7 +45,7 @@ def test_a_section_says_whose_and_when(text: str, section: str, status: str) -> 
     ("Calcification: no fracture", "affirmed"),
 ])  # fmt: skip
 def test_an_answer_is_told_from_a_statement(text: str, status: str) -> None:
-    found = [f for f in read(text).findings if f.mention.phrase.table == "calcification"][0]
+    found = next(f for f in read(text).findings if f.mention.phrase.table == "calcification")
     assert found.status == status
 
 

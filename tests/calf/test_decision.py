@@ -133,7 +133,9 @@ def test_nothing_else_is_remembered(changed: dict[str, str]) -> None:
     ("CA", ""), ("DC", ""), ("HD", ""), ("RL", ""), ("SC", ""), ("XO", "CM"), ("XO", "CA"), ("XO", "DC"), ("XO", "A"),
     ("NW", "IP"),
 ])  # fmt: skip
-def test_a_later_message_that_is_no_request_carries_the_code_and_no_note(new: Verdict, control: str, status: str) -> None:
+def test_a_later_message_that_is_no_request_carries_the_code_and_no_note(
+    new: Verdict, control: str, status: str
+) -> None:
     later = judge(order("", control=control, status=status), recall=memory_of(new))
     assert kinds_of(later.outbound) == (True, False)
     assert (later.action, codes(later.orders[0]), later.remember, later.forget) == (Action.UPGRADE, ["X2"], (), ())
@@ -141,7 +143,9 @@ def test_a_later_message_that_is_no_request_carries_the_code_and_no_note(new: Ve
 
 def test_the_code_is_carried_also_where_the_prefilter_sees_no_word(new: Verdict) -> None:
     cancel = order("", control="CA")
-    assert judge(cancel, recall=memory_of(new), thorough=False).outbound == judge(cancel, recall=memory_of(new)).outbound
+    assert (
+        judge(cancel, recall=memory_of(new), thorough=False).outbound == judge(cancel, recall=memory_of(new)).outbound
+    )
     assert CARRIES in judge(cancel, recall=memory_of(new), thorough=False).outbound
 
 
@@ -181,7 +185,9 @@ def test_a_change_that_picks_the_complete_study_itself_is_not_touched_in_its_cod
     (PLAIN_LEFT, CLASSIC, "annotate"),
     (LIMITED_RIGHT, "DVT?", "pass"),
 ])  # fmt: skip
-def test_another_exam_is_a_new_decision_and_ends_the_memory(new: Verdict, service: str, reason: str, action: str) -> None:
+def test_another_exam_is_a_new_decision_and_ends_the_memory(
+    new: Verdict, service: str, reason: str, action: str
+) -> None:
     changed = judge(order(reason, control="XO", service=service), recall=memory_of(new))
     assert (changed.action, changed.forget) == (action, (b"P-1^CPOE",))
     assert service_of(changed.outbound).decode() == service
@@ -245,7 +251,11 @@ def test_a_code_that_cannot_be_carried_goes_to_a_person(new: Verdict) -> None:
 
 def test_the_memory_knows_the_same_code_apart_by_its_name() -> None:
     both_93971 = Remembered(
-        b"P-1^CPOE", ("93971", "VENOUS DUPLEX LIMITED LEFT", "C4"), ("93971", "VENOUS DUPLEX COMPLETE LEFT", "C4"), "", ""
+        b"P-1^CPOE",
+        ("93971", "VENOUS DUPLEX LIMITED LEFT", "C4"),
+        ("93971", "VENOUS DUPLEX COMPLETE LEFT", "C4"),
+        "",
+        "",
     )
     recall: Recall = {b"P-1^CPOE": both_93971}.get
     old = judge(order("", control="CA", service="93971^VENOUS DUPLEX LIMITED LEFT^C4"), recall=recall)

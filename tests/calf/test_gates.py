@@ -174,7 +174,9 @@ def test_every_gate_is_tested_in_both_directions() -> None:
         ({"diagnoses": ["Z79.01"]}, "anticoagulated"),
     ],
 )
-def test_pregnancy_and_anticoagulation_are_risk_factors_and_no_exclusions(changed: dict[str, object], risk: str) -> None:
+def test_pregnancy_and_anticoagulation_are_risk_factors_and_no_exclusions(
+    changed: dict[str, object], risk: str
+) -> None:
     decided = decide(**changed)  # type: ignore[arg-type]
     assert decided.action is Action.UPGRADE
     assert risk in decided.facts.risk_factors

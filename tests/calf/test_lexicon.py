@@ -87,7 +87,7 @@ def test_words_that_only_look_alike_are_neither_calf_nor_calcification(text: str
         if m.phrase.table == "calcification" and m.concept != "not"
     ]  # fmt: skip
     calf = [m for m in tables().sites.find(tokens, "text") if m.concept == "calf"]
-    assert not (calcified and calf) and not ("calcification" in calcified)
+    assert not (calcified and calf) and "calcification" not in calcified
 
 
 CALCIFICATIONS = """

@@ -18,7 +18,9 @@ def template(text: str) -> tuple[NoteTemplate, list[str]]:
 
 
 def test_a_line_has_actions_type_and_text() -> None:
-    read, defects = template("# comment\n\nupgrade annotate | RE | HL7CALF {version} rule {rule}\nupgrade | AI | Do | it\n")
+    read, defects = template(
+        "# comment\n\nupgrade annotate | RE | HL7CALF {version} rule {rule}\nupgrade | AI | Do | it\n"
+    )
     assert defects == []
     assert [(sorted(n.actions), n.comment_type, n.text, n.line) for n in read.lines] == [
         (["annotate", "upgrade"], "RE", "HL7CALF {version} rule {rule}", 3), (["upgrade"], "AI", "Do | it", 4),

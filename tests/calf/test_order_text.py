@@ -80,7 +80,11 @@ def test_pregnancy_is_pv1_15_b6() -> None:
 def test_a_component_is_read_from_the_first_repetition() -> None:
     message = read_message(order(obr={15: "A^B~C^D"}))
     [group] = read_orders(message)
-    assert (value(message, group.obr, 15, 2), value(message, group.obr, 15, 3), value(message, None, 1)) == ("B", "", "")
+    assert (value(message, group.obr, 15, 2), value(message, group.obr, 15, 3), value(message, None, 1)) == (
+        "B",
+        "",
+        "",
+    )
 
 
 def test_lower_case_order_control_is_read() -> None:

@@ -63,7 +63,10 @@ def test_allergies_and_medicines_are_not_read(question: str) -> None:
 
 def test_a_question_is_read_with_its_answer() -> None:
     payload = order("Left calf pain", answers=[("Calf calcification on x-ray?", "Yes")])
-    assert values(payload)["OBX[1]-5"].startswith("Calf calcification on x-ray : Yes") or "Yes" in values(payload)["OBX[1]-5"]
+    assert (
+        values(payload)["OBX[1]-5"].startswith("Calf calcification on x-ray : Yes")
+        or "Yes" in values(payload)["OBX[1]-5"]
+    )
     assert judge(payload).action == "upgrade"
     assert decide("Left calf pain", answers=[("Calf calcification on x-ray?", "No")]).action == "pass"
 

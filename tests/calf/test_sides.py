@@ -55,7 +55,9 @@ def test_the_side_is_that_of_the_calf(reason: str, side: str | None) -> None:
     ({"service": SIDELESS, "reason": "Calf calcification", "obr": {45: "LT"}}, "L", False),
     ({"service": SIDELESS, "reason": "Calf calcification", "obr": {46: "L^Left"}}, "L", False),
 ])  # fmt: skip
-def test_where_two_places_disagree_a_person_decides(changed: dict[str, object], side: str | None, conflict: bool) -> None:
+def test_where_two_places_disagree_a_person_decides(
+    changed: dict[str, object], side: str | None, conflict: bool
+) -> None:
     decided = decide(**changed)  # type: ignore[arg-type]
     assert decided.facts.laterality == side
     assert any(g.code == "X21" and "sides disagree" in g.why for g in decided.gates) is conflict

@@ -9,7 +9,7 @@ from tests.calf.building import order, passage, tables
 
 
 def study(service: str) -> Study:
-    code, name, system = (service.split("^") + ["", ""])[:3]
+    code, name, system = [*service.split("^"), "", ""][:3]
     return read_study([Triplet(code, name, system, 1)], [passage(name, kind="name")] if name else [], tables())
 
 
