@@ -88,6 +88,9 @@ def test_the_settings_that_the_promises_rest_on_are_in_force(tmp_path: Path) -> 
         assert connection.pragma("journal_mode") == "wal"
         assert connection.pragma("synchronous") == 2  # FULL
         assert connection.pragma("auto_vacuum") == 2  # INCREMENTAL
+        with Reader(store.data_dir) as reader:
+            for one in (connection, reader._connection):
+                assert one.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1  # plans do not change with the values
 
 
 def test_an_unknown_synchronous_is_a_mistake(tmp_path: Path) -> None:

