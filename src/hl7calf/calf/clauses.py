@@ -43,7 +43,10 @@ def read_passage(passage: Passage, tables: Tables, without: str | None = None) -
     if passage.unread or _is_crowded(passage, len(mentions) + len(sites_found), tables):
         return Read(passage, (), (), (), tuple(0 for _ in passage.tokens), unread=True)
     cues = tuple(
-        _freed(read_cues(passage, mentions, tables, without), [m for m in mentions if m.phrase.table == "risk_factors"])
+        _freed(
+            read_cues(passage, mentions, tables, without),
+            [m for m in mentions if m.phrase.table in ("risk_factors", "findings")],
+        )
     )
     inside = {t for cue in cues for t in range(cue.first, cue.last)} | read_boxes(passage.tokens)[1]
     sentences = _sentences(passage, inside)
