@@ -39,7 +39,7 @@ def check_mappings(files: Mapping[str, str]) -> list[Defect]:
     if tables is not None:
         seen += [_placed(d, files) for d in check_map(tables.rows, tables)]
         seen += check_note(tables.note, tables.rows)
-        faulty = {(d.file, d.line) for d in seen}
+        faulty = _in_question(seen)
         seen += [_placed(d, files) for d in _unproven(tables, faulty)]
     return sorted(_once(seen), key=lambda d: (d.file, d.line, d.column, d.code))
 
@@ -63,11 +63,17 @@ def _less(content: str, name: str, seen: list[Defect]) -> str:
     return "".join("\n" if number in blank else line for number, line in enumerate(lines, 1))
 
 
-def _unproven(tables: Tables, faulty: set[tuple[str, int]]) -> Iterator[Defect]:
+def _in_question(defects: list[Defect]) -> set[str]:
+    """Return the rows (`file.csv:line`) that a defect stands in or names: the other one of two alike is not proven."""
+    named = {word.strip("(),.:;") for d in defects for word in d.why.split() if ".csv:" in word}
+    return named | {f"{d.file}:{d.line}" for d in defects}
+
+
+def _unproven(tables: Tables, faulty: set[str]) -> Iterator[Defect]:
     proofs = Proofs(tables)
     for table in tables.rows.values():
         for row in table:
-            if (row.file, row.line) not in faulty:
+            if row.place not in faulty:
                 yield from proofs.of(row)
 
 
@@ -81,7 +87,7 @@ def _of_files(files: Mapping[str, str]) -> Iterator[Defect]:
 
 
 def _odd_characters(name: str, content: str) -> Iterator[Defect]:
-    if content.isascii() and not any(c in content for c in "\0\x0b\x0c\x1a\x1b"):
+    if not any(_odd(char, "\u20ac") for char in set(content) - {"\n"}):
         return
     for number, line in enumerate(content.split("\n"), 1):
         for column, char in enumerate(line, 1):

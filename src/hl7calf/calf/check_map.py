@@ -119,7 +119,7 @@ def _target_words(row: Row, tables: Tables) -> Iterator[Defect]:
     if "limited" in extents:
         yield column_defect(row, "target_text", "S_LIMITED", "the target text still says that the study is limited",
                             "take the word out")  # fmt: skip
-    elif study.extent != "complete":
+    elif study.extent not in ("complete", "both"):
         why = "nothing says that the target is the complete study"
         yield column_defect(row, "target_text", "S_TARGET", why, "write `COMPLETE`, or add the code to study_codes.csv")
     if not study.is_ultrasound or study.kind not in VENOUS:

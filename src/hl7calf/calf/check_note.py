@@ -7,6 +7,7 @@ Source: many receivers cut NTE lines at 60 to 120 characters and lists at about 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from string import Formatter
 
 from hl7calf.calf.decision import ANNOTATED, UPGRADED
 from hl7calf.calf.note import MARKER, WIDTH, NoteTemplate, write_note
@@ -65,6 +66,16 @@ def check_note(template: NoteTemplate, rows: Mapping[str, Sequence[Row]]) -> Ite
             why = f"the marker line can be {filled} characters long before it says what was done; it is cut at {WIDTH}"
             yield Defect("note.txt", first.line, 1, "N_TOO_LONG", why, "shorten it: the marker must stay one line")
         yield from _length(template, action, values)
+    yield from _formats(template)
+
+
+def _formats(template: NoteTemplate) -> Iterator[Defect]:
+    """Yield placeholders with a conversion or a width, which would pad or quote what is inserted."""
+    for line in template.lines:
+        for _, name, form, conversion in Formatter().parse(line.text):
+            if name and (form or conversion):
+                why = f"`{{{name}}}` is filled in as it is: nothing may follow its name"
+                yield Defect("note.txt", line.line, 1, "N_FORMAT", why, f"write {{{name}}}")
 
 
 def _length(template: NoteTemplate, action: str, values: Mapping[str, str]) -> Iterator[Defect]:

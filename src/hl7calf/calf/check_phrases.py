@@ -41,12 +41,11 @@ def column_defect(row: Row, column: str, code: str, why: str, hint: str = "") ->
 
 def check_phrases(rows: Mapping[str, Sequence[Row]]) -> Iterator[Defect]:
     """Yield the defects of all phrase tables and of the misspelling list, in file order."""
-    respelt = {fold(r["written"].strip()): r for r in rows.get("misspellings.csv", ())}
     for name, table in rows.items():
         for row in table:
             yield from _spaces(row)
             if SCHEMAS[name].phrases:
-                yield from _can_match(row, respelt)
+                yield from _can_match(row)
         yield from _open_words(name, table)
     yield from _duplicates(row for name, table in rows.items() if SCHEMAS[name].phrases for row in table)
     yield from _check_misspellings(rows)
@@ -58,20 +57,14 @@ def _spaces(row: Row) -> Iterator[Defect]:
             yield column_defect(row, column, "M_SPACES", f"`{column}` starts or ends with a space", "take it away")
 
 
-def _can_match(row: Row, respelt: Mapping[str, Row]) -> Iterator[Defect]:
+def _can_match(row: Row) -> Iterator[Defect]:
     column = SCHEMAS[row.file].columns[0]
     words = words_of(row[column])
     if not words:
         yield column_defect(row, column, "M_NEVER", "nothing is left of the phrase once it is cut into words",
                             "write letters or digits")  # fmt: skip
-        return
-    if column == "word" and len(words) > 1:
+    elif column == "word" and len(words) > 1:
         yield column_defect(row, column, "M_NEVER", "a unit is one word: this can never be found", "one word a row")
-    for word in words:
-        if word in respelt:
-            other = respelt[word]
-            why = f"can never be found: {other.place} turns `{word}` into `{other['meant']}` before phrases are sought"
-            yield column_defect(row, column, "M_NEVER", why, "delete one of the two rows")
 
 
 def _group(row: Row) -> str:
@@ -166,7 +159,7 @@ def _misspelling(row: Row, known: Mapping[str, Row], seen: Mapping[str, Row]) ->
         why = f"`{written}` is a word of its own and must not be read as `{meant}`"
         yield column_defect(row, "written", "M_STOP_WORD", why, "delete the row")
     elif written in known:
-        why = f"`{written}` is a word of {known[written].place}, not a misspelling"
+        why = f"`{written}` is a word of {known[written].place}, which could never be found"
         yield column_defect(row, "written", "M_KNOWN_WORD", why, "delete one of the two rows")
     if meant not in known:
         near = get_close_matches(meant, sorted(known), 1, 0.8)

@@ -96,7 +96,7 @@ def order_message(obr_4: str, *segments: str) -> bytes:
         f"OBR|1|CHECK^CPOE||{obr_4}|||||||||||||||||||||||||||^{REASON}",
         *segments,
     )
-    return "".join(line + "\r" for line in lines).encode()
+    return "".join(line + "\r" for line in lines).encode("utf-8", "replace")
 
 
 def _from_wire(segment: str, tables: Tables) -> OrderText:
