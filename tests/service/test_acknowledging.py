@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hl7calf.service.acknowledging import Acknowledger
-from hl7calf.wire.ack import read_ack
+from hl7calf.wire.ack import build_ack, read_ack
 from hl7calf.wire.header import Header, read_header
 from tests.service.doubles import message
 
@@ -77,3 +79,27 @@ def test_many_different_senders_each_get_their_own_back() -> None:
         answer = one.positive(read_header(payload))[0][1]
         assert read_header(answer).receiving_facility == b"WARD%d" % n
         assert read_ack(answer).control_id == b"ID%d" % n
+
+
+@given(
+    control_id=st.binary(min_size=1, max_size=30).filter(lambda b: not set(b) & set(b"|\r\n")),
+    facility=st.binary(max_size=8).filter(lambda b: not set(b) & set(b"|\r\n")),
+    accept=st.sampled_from(["", "AL", "NE", "SU", "ER", "XX"]),
+    application=st.sampled_from(["", "AL", "NE"]),
+    charset=st.sampled_from([b"", b"UNICODE UTF-8", b"8859/1"]),
+    kind=st.sampled_from([b"ORM^O01", b"ORM", b"ADT^A08^ADT_A01", b""]),
+    version=st.sampled_from([b"2.1", b"2.3", b"2.5.1", b"2.7", b"", b"x"]),
+)
+def test_a_form_filled_in_is_what_building_anew_gives(
+    control_id: bytes, facility: bytes, accept: str, application: str, charset: bytes, kind: bytes, version: bytes
+) -> None:
+    line = b"MSH|^~\\&|CPOE|%b|RIS|RAD|2026||%b|%b|P|%b|||%b|%b||%b\r" % (
+        facility, kind, control_id, version, accept.encode(), application.encode(), charset,
+    )
+    one = read_header(line)
+    given_twice = [acker().positive(one), acker().positive(one)]
+    assert given_twice[0] == given_twice[1]
+    for code, payload in given_twice[0]:
+        own = read_header(payload).control_id
+        assert payload == build_ack(one, code, own, "20260101000000+0000")
+        assert read_ack(payload).control_id == control_id

@@ -306,6 +306,18 @@ def test_in_relay_an_unanswered_send_is_no_answer() -> None:
     assert answered == [ack("C1")]
 
 
+def test_in_relay_a_sender_that_resends_while_the_destination_is_away_does_not_fill_the_memory() -> None:
+    bench = started(relay=True)
+    answered: list[int] = []
+    for number in range(1000):
+        bench.forwarder.expect(1, lambda answer, number=number: answered.append(number))
+    bench.forwarder.feed(queued(1))
+    bench.connect()
+    bench.answer("C1")
+    bench.journal.commit()
+    assert len(answered) <= 5 and answered[-1] == 999
+
+
 def test_a_message_held_for_review_is_parked_with_that_reason() -> None:
     bench = started()
     bench.forwarder.hold_for_review(5)

@@ -236,6 +236,17 @@ def test_only_a_failure_to_record_withholds_the_answer(error: Exception, full: b
     assert (bench.intake.unrecorded, bench.pressure.messages) == (0, 0)
 
 
+def test_p22_what_is_not_stored_when_the_service_stops_gets_no_answer_and_is_not_stored_later() -> None:
+    bench = Bench(at_once=False)
+    first, second = bench.take(order("A1")), bench.take(message("A2"))
+    bench.intake.stop()
+    _, answered = bench.worker.asked.pop()
+    answered(None, Fault("V_STOPPED", "stops", "AA"), 0.0)
+    assert bench.recorded == []
+    assert bench.failed_ones == [(first, False), (second, False)]
+    assert (bench.intake.unrecorded, bench.pressure.messages) == (0, 0)
+
+
 def test_a_resend_is_counted_apart_and_its_orders_not_again() -> None:
     bench = Bench()
     bench.journal.answers[RecordArrival] = lambda job: Recorded(1, 1, "AA", b"", State.DELIVERED)

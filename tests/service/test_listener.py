@@ -77,6 +77,22 @@ def test_s1_and_p17_every_refusal_has_its_reason_in_the_log() -> None:
     assert bench.connections == "3.0"
 
 
+def test_f15_a_peer_that_comes_back_takes_the_place_of_its_dead_connection() -> None:
+    bench = Bench(connections_per_address=2)
+    old, busy = bench.connect(), bench.connect()
+    busy.dataReceived(frame(message()))
+    bench.reactor.advance(29)
+    assert bench.connect() is None
+    bench.reactor.advance(2)
+    with events() as seen:
+        assert bench.connect()
+    assert old.transport.aborted and not busy.transport.aborted
+    assert "C_REPLACED" in seen.codes
+    lose(old)
+    assert bench.connections == "2.0"
+    assert bench.connect() is None
+
+
 def test_a_place_that_became_free_is_given_away_again() -> None:
     bench = Bench(connections_per_address=1)
     lose(bench.connect())

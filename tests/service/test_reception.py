@@ -194,6 +194,14 @@ def test_relay_answers_a_resend_with_what_the_destination_said_or_will_say(state
     assert 2 in bench.onward.expected and bench.onward.fed == []
 
 
+def test_relay_says_nothing_positive_of_a_message_that_was_refused_before() -> None:
+    bench = Bench(relay=True)
+    bench.journal.answers[RecordArrival] = lambda job: Recorded(1, 1, "", b"", State.REJECTED)
+    bench.take(message("A1"))
+    bench.journal.commit()
+    assert bench.codes == ["AE"] and bench.onward.fed == [] and bench.onward.expected == {}
+
+
 def test_relay_passes_a_message_without_control_id_on() -> None:
     bench = Bench(relay=True)
     bench.take(message(""))

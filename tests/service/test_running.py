@@ -112,7 +112,7 @@ def test_p22_it_stops_from_the_outside_in() -> None:
     bench.running.stopService().addCallback(lambda _: stopped.append("yes"))
     assert stopped == ["yes"]
     assert bench.steps == [
-        "control stop", "watch stop", "listener stop", "listener abort", "forwarder stop", "forwarder close",
+        "control stop", "watch stop", "listener stop", "listener stop", "listener abort", "forwarder stop", "forwarder close",
         "worker stop", "ops stopListening", "reading stop", "writer stop", "store close",
     ]
 

@@ -27,6 +27,7 @@ from hl7calf.service.admission import AllowList
 from hl7calf.service.alarms import Alarms
 from hl7calf.service.control import Actions, ControlDesk
 from hl7calf.service.events import emit, error_name
+from hl7calf.service.journal.failures import Failpoint, nowhere
 from hl7calf.service.journal.jobs import Event, Limits, SetMode
 from hl7calf.service.journal.store import Store
 from hl7calf.service.journal.writer import Writer
@@ -61,7 +62,7 @@ class Hl7calf(MultiService):
 
 def build(
     settings: Settings, reactor: Any, *, halt: Halt, reread: Reread | None = None, today: Today | None = None,
-    wall: Callable[[], float] = time.time, synchronous: str = "FULL",
+    wall: Callable[[], float] = time.time, synchronous: str = "FULL", failpoint: Failpoint = nowhere,
 ) -> Hl7calf:
     """Build the service.
 
@@ -70,12 +71,14 @@ def build(
         reread: reads the settings again, for a reload; None: they stay.
         today: the site's calendar day.
         synchronous: of the store; anything but FULL is for tests that must see messages lost.
+        failpoint: of the store, for tests that kill the process at a named step.
 
     Raises:
         MappingError, JournalError, TlsFiles: what must be mended first.
     """
     course = read_course(settings, today or _today)
-    store = Store.open(Path(settings.service.data_dir), node_of(settings), synchronous=synchronous, at=wall())
+    folder = Path(settings.service.data_dir)
+    store = Store.open(folder, node_of(settings), synchronous=synchronous, at=wall(), failpoint=failpoint)
     try:
         return _Building(settings, reactor, store, course, halt, reread, today or _today, wall).build()
     except BaseException:

@@ -5,6 +5,7 @@ process at once with 75, before anything more is acknowledged.
 """
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -35,6 +36,7 @@ def serve(path: Path) -> int:
     reactor: Any = installed
     settings = load_settings(path)
     go_by_monotonic_time(reactor)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold messages (S18)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     globalLogBeginner.beginLoggingTo(
         [JsonLines(sys.stderr, settings.service.log_level)], redirectStandardIO=False, discardBuffer=True

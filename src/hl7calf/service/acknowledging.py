@@ -9,6 +9,7 @@ Source: HL7 v2.5.1 §2.9.2 (original mode), §2.9.3 (enhanced mode), table 0155.
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from zlib import crc32
 
@@ -17,11 +18,26 @@ from hl7calf.wire.header import Header
 
 _WHEN_GOOD = ("AL", "SU")  # table 0155: always, successful completion only
 _WHEN_BAD = ("AL", "ER")  # always, error or reject only
+_REPEATED = (3, 4, 5, 6, 9, 11, 12, 15, 16, 18)  # the fields of MSH that an acknowledgment depends on
+_MOST_FORMS = 1024
+_MARK = b"\x00"
+_TIME, _OWN, _SENDERS = "\x00T\x00", b"\x00O\x00", b"\x00S\x00"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """An acknowledgment with four places left open: MSH-7, our MSH-10, the sender's MSH-10, the rest."""
+
+    code: str
+    parts: tuple[bytes, bytes, bytes, bytes]
 
 
 class Acknowledger:
     """Builds the acknowledgments of one process.
+
+    Senders repeat themselves: the same MSH but for time and control ID comes a million times, and its answer is
+    the same but for those. So the positive ones are built once for each kind of header, and filled in.
 
     Args:
         node: name of this node; part of every MSH-10.
@@ -33,16 +49,26 @@ class Acknowledger:
         self._prefix = f"{_base36(crc32(node.encode()) % 46656):0>3}{_base36(int(wall()))}"
         self._count = 0
         self._stamp = (0, "")
+        self._forms: dict[tuple[object, ...], tuple[_Form, ...] | None] = {}
 
     def positive(self, header: Header) -> tuple[tuple[str, bytes], ...]:
         """Return code and bytes of each acknowledgment of a stored message, in the order to send; may be none."""
-        accept, application = which_acks(header)
-        codes = ["AA"] if not accept and not application else []
-        if accept in _WHEN_GOOD:
-            codes.append("CA")
-        if application in _WHEN_GOOD:
-            codes.append("AA")
-        return tuple((code, self._build(header, code, "", None)) for code in codes)
+        field = header.field
+        kind = (header.delimiters, *[field(number) for number in _REPEATED])
+        if kind not in self._forms:
+            if len(self._forms) >= _MOST_FORMS:
+                self._forms.clear()
+            self._forms[kind] = _forms(header)
+        forms = self._forms[kind]
+        if forms is None or header.control_id[-1:] == b"\x1c":  # build_ack keeps that from ending the frame
+            return tuple((code, self._build(header, code, "", None)) for code in _good_codes(header))
+        return tuple((form.code, self._fill(form, header.control_id)) for form in forms)
+
+    def _fill(self, form: _Form, control_id: bytes) -> bytes:
+        start, after_time, after_own, rest = form.parts
+        return b"".join(
+            (start, self._timestamp().encode("ascii"), after_time, self._own_control_id(), after_own, control_id, rest)
+        )
 
     def negative(
         self, header: Header | None, transient: bool, text: str, error: AckError | None = None
@@ -58,15 +84,46 @@ class Acknowledger:
         return ((code, self._build(header, code, text, error)),)
 
     def _build(self, header: Header | None, code: str, text: str, error: AckError | None) -> bytes:
+        return build_ack(header, code, self._own_control_id(), self._timestamp(), text, error)
+
+    def _own_control_id(self) -> bytes:
         self._count += 1
-        control_id = f"{self._prefix}{_base36(self._count)}".encode("ascii")
-        return build_ack(header, code, control_id, self._timestamp(), text, error)
+        return f"{self._prefix}{self._count:X}".encode("ascii")
 
     def _timestamp(self) -> str:
         now = int(self._wall())
         if self._stamp[0] != now:
             self._stamp = (now, datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S+0000"))
         return self._stamp[1]
+
+
+def _good_codes(header: Header) -> list[str]:
+    accept, application = which_acks(header)
+    codes = ["AA"] if not accept and not application else []
+    if accept in _WHEN_GOOD:
+        codes.append("CA")
+    if application in _WHEN_GOOD:
+        codes.append("AA")
+    return codes
+
+
+def _forms(header: Header) -> tuple[_Form, ...] | None:
+    """Build the positive acknowledgments of this kind of header with marks in the open places; None when in doubt."""
+    fields = [b"MSH", *[header.field(number) for number in range(2, 19)]]
+    if any(_MARK in field for field in fields):
+        return None
+    fields[9] = _SENDERS
+    sample = Header(header.kind, header.delimiters, 0, 0, fields)
+    forms = []
+    for code in _good_codes(header):
+        built = build_ack(sample, code, _OWN, _TIME)
+        start, _, rest = built.partition(_TIME.encode("ascii"))
+        after_time, _, rest = rest.partition(_OWN)
+        after_own, _, rest = rest.partition(_SENDERS)
+        if built.count(_MARK) != 2 * 3:
+            return None
+        forms.append(_Form(code, (start, after_time, after_own, rest)))
+    return tuple(forms)
 
 
 def _base36(number: int) -> str:

@@ -36,6 +36,7 @@ EVENTS: Mapping[str, str] = {
     "C_NOT_ALLOWED": "a peer outside the allow-list was turned away",
     "C_TOO_MANY": "a peer was turned away: too many connections on the listener",
     "C_TOO_MANY_FROM_ADDRESS": "a peer was turned away: too many connections from its address",
+    "C_REPLACED": "a stale connection was closed to let the same peer in again",
     "C_IDLE": "a silent connection was closed",
     "C_NO_FIRST_BYTE": "a new connection that sent nothing was closed",
     "C_PAUSED": "reading from peers was paused: the store is behind",

@@ -26,6 +26,7 @@ from hl7calf.service.window import Window
 HELD_FOR_REVIEW = "held for review"
 READ_AT_ONCE = 256
 _MARK_AGAIN_S = 1.0
+_MOST_EXPECTING = 3
 _AWAY_ALARM_S = 60.0  # A14
 _SIGNS = {
     Outcome.UNKNOWN: "D_UNANSWERED", Outcome.MISMATCHED: "D_MISMATCH", Outcome.GARBLED: "D_GARBLED",
@@ -97,7 +98,9 @@ class Forwarder:
 
     def expect(self, message_id: int, answered: Callable[[bytes], None]) -> None:
         """Call `answered` with the destination's answer, once the message's fate is on disk."""
-        self._expecting.setdefault(message_id, []).append(answered)
+        waiting = self._expecting.setdefault(message_id, [])
+        del waiting[:-_MOST_EXPECTING]  # a sender that resends while the destination is away; the oldest have left
+        waiting.append(answered)
 
     def hold_for_review(self, message_id: int) -> None:
         """Keep a message until a person releases it, or its time is over."""

@@ -126,6 +126,7 @@ class Intake:
         self._budget_s = budget_s
         self._outcomes = outcomes
         self._order: deque[Arrival] = deque()
+        self._stopped = False
         self.unrecorded = 0
 
     def take(self, arrival: Arrival) -> None:
@@ -163,6 +164,10 @@ class Intake:
         self._parts.metrics.rejected(fault.code)
         emit("H_REFUSED", "warn", route=self._route, fault=fault.code, size_bytes=len(arrival.payload))
         self._ready(arrival)
+
+    def stop(self) -> None:
+        """Record nothing more: what has not been stored by now gets no answer, and comes again from its sender."""
+        self._stopped = True
 
     def _admit(self, arrival: Arrival) -> None:
         self.unrecorded += 1
@@ -205,13 +210,18 @@ class Intake:
         arrival.ready = True
         order = self._order
         while order and order[0].ready:
-            self._record(order.popleft())
+            first = order.popleft()
+            if self._stopped:
+                self._leave(first)
+                self._outcomes.failed(first, False)
+            else:
+                self._record(first)
 
     def _record(self, arrival: Arrival) -> None:
         header = arrival.header
         receipt = Receipt(
             self._route, arrival.peer.host, arrival.peer.port, arrival.received_at, arrival.payload,
-            Envelope() if header is None else envelope_of(header),
+            Envelope() if header is None else envelope_of(header, arrival.verdict),
         )
         self._outcomes.prepare(arrival)
         arrival.lane, key = self._lanes.of(arrival.payload, header)
@@ -250,12 +260,14 @@ class Intake:
         for order in verdict.orders:
             self._parts.metrics.verdict(order.action.value, order.gates[0].code if order.gates else "")
             if order.action is Action.REVIEW:
-                emit("V_REVIEW", "info", route=self._route, gate=order.gates[0].code if order.gates else "")
+                emit("V_REVIEW", "warn", route=self._route, gate=order.gates[0].code if order.gates else "")
 
 
-def envelope_of(header: Header) -> Envelope:
-    """Return what the journal keeps of a header."""
+def envelope_of(header: Header, verdict: Verdict | None) -> Envelope:
+    """Return what the journal keeps of a header; a verdict has read some of it already."""
+    known = verdict is not None and verdict.message_type
     return Envelope(
         header.sending_application, header.sending_facility, header.receiving_application, header.receiving_facility,
-        header.message_type, header.control_id, header.version,
+        verdict.message_type if verdict is not None and known else header.message_type, header.control_id,
+        verdict.version if verdict is not None and known else header.version,
     )

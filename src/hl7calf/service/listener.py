@@ -21,6 +21,7 @@ from hl7calf.service.reception import Reception
 from hl7calf.wire.mllp import Deframer
 
 SWEEP_S = 1.0
+STALE_S = 30.0  # as long as a reader of the same peer may be silent before its place is given to a new connection
 
 
 class Listener(Factory):
@@ -78,6 +79,8 @@ class Listener(Factory):
         """Let a peer in, or turn it away with a reason in the log."""
         host, port = str(getattr(addr, "host", "")), int(getattr(addr, "port", 0))
         refusal = self._door.refusal(host)
+        if refusal.startswith("C_TOO_MANY") and self._replace_stale(host):
+            refusal = ""
         if refusal:
             emit(refusal, "warn", route=self.route, peer=host)
             return None
@@ -86,6 +89,20 @@ class Listener(Factory):
         self._peers.add(peer)
         self.metrics.connections(self._door.count)
         return peer
+
+    def _replace_stale(self, host: str) -> bool:
+        """Close the connection of this peer that has been silent longest, if it looks dead; tell whether there was one.
+
+        A peer whose line broke without a word (F15) comes back while its old connections still count.
+        """
+        now = self.seconds()
+        stale = max((peer for peer in self._peers if peer.host == host), key=lambda peer: peer.silent_s(now), default=None)
+        if stale is None or stale.silent_s(now) < STALE_S:
+            return False
+        emit("C_REPLACED", "warn", route=self.route, peer=host)
+        stale.drop()
+        self.left(stale)
+        return True
 
     def left(self, peer: MllpPeer) -> None:
         """Note that a peer is gone."""

@@ -147,6 +147,14 @@ class MllpPeer(Protocol):
         if not self._answers:
             self.hang_up()
 
+    def silent_s(self, now: float) -> float:
+        """Return for how long nothing was heard; 0 while an answer is outstanding."""
+        return 0.0 if self._answers else now - max(self._silence.heard_at, self._silence.opened_at)
+
+    def drop(self) -> None:
+        """Cut the connection; nothing is outstanding on it."""
+        self._abort()
+
     def stop_taking(self) -> None:
         """Take no new frames; close when what is in flight is answered."""
         self._pause("stop")

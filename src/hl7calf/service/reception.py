@@ -147,8 +147,11 @@ class Reception:
         if recorded.delivered_ack:
             arrival.place.fill(recorded.delivered_ack)
             return
-        if recorded.state is State.DELIVERED:  # by a destination that gave no bytes we kept
-            arrival.place.fill()
+        if recorded.state in (State.DELIVERED, State.REJECTED):
+            # Delivered by an answer that was not kept, or refused before: nothing is forwarded again, so nothing
+            # positive may be said; the sender is told to come back, and a person sees both in `explain`.
+            arrival.answers = self._acknowledger.negative(arrival.header, True, "answered before, see the log")
+            self._answer(arrival)
             return
         late = self._clock.callLater(self._manners.relay_hold_s, self._too_late, arrival)
 

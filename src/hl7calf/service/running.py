@@ -123,6 +123,7 @@ class Running(Service):
         half_s = self._drain_timeout_s / 2
         await self._within(half_s, [route.listener.stop() for route in self.routes])
         for route in self.routes:
+            route.listener.reception.intake.stop()
             route.listener.abort()
         await self._within(half_s, [route.forwarder.stop() for route in self.routes])
         for route in self.routes:
