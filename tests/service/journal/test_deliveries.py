@@ -169,3 +169,29 @@ def test_parking_twice_is_parking_once(store: Store, reader: Reader) -> None:
     do(store, Park(1, "x", T0))
     assert do(store, Park(1, "y", T0)).before is State.PARKED
     assert reader.books().parked == 1
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.MISMATCHED, Outcome.GARBLED])
+def test_what_may_have_arrived_before_is_marked_in_history_and_log_when_it_is_delivered(
+    store: Store, reader: Reader, outcome: Outcome
+) -> None:
+    record(store, arrival("A1"))
+    do(store, attempt(1, outcome))
+    do(store, MarkDelivered(1, b"MSA|AA|A1", T0 + 9))
+    message = reader.message(1)
+    assert message is not None and "twice" in message.history[-1].why
+    assert [(one.kind, one.message_id) for one in reader.entries()] == [("sent-again", 1)]
+
+
+def test_what_was_parked_without_an_answer_is_marked_when_it_is_sent_again(store: Store, reader: Reader) -> None:
+    record(store, arrival("A1"))
+    do(store, Park(1, "no answer", T0, Outcome.UNKNOWN))
+    do(store, Release(1, "anna", "try again", T0))
+    assert reader.outbox_head("orders", "orders")[0].possible_duplicate
+
+
+def test_what_was_refused_has_not_arrived_and_is_not_marked(store: Store, reader: Reader) -> None:
+    record(store, arrival("A1"))
+    do(store, attempt(1, Outcome.REFUSED))
+    do(store, MarkDelivered(1, b"MSA|AA|A1", T0 + 9))
+    assert reader.entries() == []
