@@ -8,7 +8,7 @@ Source: guideline text [Guideline]; SRU consensus [Needleman2018]; gates [CLINIC
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hl7calf.calf.boxes import read_boxes
 from hl7calf.calf.clauses import Read, read_passage, read_statuses
@@ -83,9 +83,11 @@ def read_indication(
         if found.mention.phrase.table == "calcification"
     ]
     calf = coded.calf or any(m.concept == "calf" for r in reads for m in r.sites)
-    calcification = decide_calcification(attached, coded, calf, study, reads)
-    laterality = read_laterality(study, reads, attached, coded.sides, tables)
     raised = phrase_gates(order.passages, tables, order.year, without)
+    calcification = decide_calcification(attached, coded, calf, study, reads)
+    if any(r.found.mention.phrase.words == ("calciphylaxis",) for r in raised):
+        calcification = replace(calcification, is_calciphylaxis=True)
+    laterality = read_laterality(study, reads, attached, coded.sides, tables)
     extents, earlier = _extents(study, order.passages, tables, without)
     facts = _facts(order, study, reads, coded, calcification, calf, laterality, extents, earlier, tables)
     gates = _gates(order, study, reads, raised, coded, laterality, calcification, extents, options or Options())

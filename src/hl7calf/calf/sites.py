@@ -163,7 +163,8 @@ class Attachment:
             ):
                 return None
             if not between or (len(between) <= 6 and (set(between) & PREPOSITIONS or len(between) <= 2)):
-                if self._is_claimed(read, site) and not (between and between[-1] in PREPOSITIONS):
+                describes = not between and tokens[found.mention.last - 1].norm.endswith(("ied", "ic"))
+                if self._is_claimed(read, site) and not describes and not (between and between[-1] in PREPOSITIONS):
                     return None
                 return site
             return None
