@@ -87,9 +87,7 @@ def look(files: dict[str, bytes], folder: Path, told: list[Told], found: Found) 
             assert store.unclean
             for number, wanted_state in wanted.items():
                 message = reader.message(number)
-                if message is None:
-                    found.lost.append(number)
-                elif wanted_state is State.DELIVERED and message.line.state is not State.DELIVERED:
+                if message is None or (wanted_state is State.DELIVERED and message.line.state is not State.DELIVERED):
                     found.lost.append(number)
                 elif not message.intact:
                     found.wrong.append(f"message {number} is damaged")
