@@ -27,6 +27,7 @@ from hl7calf.service.admission import AllowList
 from hl7calf.service.alarms import Alarms
 from hl7calf.service.control import Actions, ControlDesk
 from hl7calf.service.events import emit, error_name
+from hl7calf.service.expiry import Expiry
 from hl7calf.service.journal.failures import Failpoint, nowhere
 from hl7calf.service.journal.jobs import Event, Limits, SetMode
 from hl7calf.service.journal.store import Store
@@ -38,9 +39,10 @@ from hl7calf.service.pressure import Pressure
 from hl7calf.service.reading import Readers, ReadingThread
 from hl7calf.service.review import ReviewHold
 from hl7calf.service.rule import Rule, Terms
-from hl7calf.service.running import Inside, Running
+from hl7calf.service.running import Inside, Running, RunningRoute
 from hl7calf.service.sockets import server_endpoint
 from hl7calf.service.steering import Course, Steering
+from hl7calf.service.tls import ClientContexts, ServerContexts
 from hl7calf.service.vetdoor import VetDoor
 from hl7calf.service.vetworker import VetWorker
 from hl7calf.service.watch import Watch, WatchLimits
@@ -100,6 +102,7 @@ class _Building:
         self.reread = reread
         self.today = today
         self.wall = wall
+        self.tls: list[ServerContexts | ClientContexts] = []
         self.metrics = Metrics()
         self.alarms = Alarms(self.metrics)
         self.writer = Writer(store, reactor.callFromThread, on_broken=self._broken)
@@ -141,7 +144,7 @@ class _Building:
                        queue_changed)
             for route in self.settings.route if route.review == "hold"
         ]
-        watch = self._watch([route.name for route in routes], [hold.look for hold in holds])
+        watch = self._watch(routes, [hold.look for hold in holds])
         inner = Running(
             Inside(self.store, self.writer, self.reading, (worker, door_worker), control, watch), routes,
             self._ops(watch, door_worker, lambda: inner.listening), service.drain_timeout_s, self.reactor, self.halt,
@@ -167,16 +170,18 @@ class _Building:
             self.alarms, service.vet_failures_limit, service.vet_failures_window_s,
         )
 
-    def _watch(self, routes: list[str], now_and_then: list[Callable[[], None]]) -> Watch:
+    def _watch(self, routes: list[RunningRoute], now_and_then: list[Callable[[], None]]) -> Watch:
         service = self.settings.service
+        self.tls = [contexts for route in routes for contexts in route.tls]
+        self.expiry = Expiry({route.name: route.tls for route in routes}, self.alarms, self.reactor.seconds, self.wall)
         kept = Limits(
             message_age_s=service.retention_days * 86_400.0,
             duplicate_age_s=service.duplicate_window_days * 86_400.0,
         )
         return Watch(
-            routes, self.writer, self.reading.read, self.metrics, self.alarms,
+            [route.name for route in routes], self.writer, self.reading.read, self.metrics, self.alarms,
             WatchLimits(service.commit_stall_s, service.overdue_alarm_s, kept), self.reactor, self.wall,
-            self.steering.look_at_the_date, now_and_then,
+            self.steering.look_at_the_date, [self.expiry.look_now_and_then, *now_and_then],
         )
 
     def _ops(self, watch: Watch, worker: VetWorker, listening: Callable[[], bool]) -> tuple[Any, Any] | None:
@@ -190,19 +195,22 @@ class _Building:
         return server_endpoint(self.reactor, service.ops, None), site
 
     def reload(self) -> "Deferred[tuple[bool, str]]":
-        """Read mappings, mode and policy anew; what is wrong changes nothing (R18)."""
+        """Read mappings, mode, policy and certificates anew; what is wrong changes nothing (R18)."""
         reread = self.reread
         if reread is None:
             return succeed((False, "this service was started without a settings file"))
 
-        def read() -> tuple[Settings, Course]:
+        def read() -> tuple[Settings, Course, list[Any]]:
             settings = reread()
-            return settings, read_course(settings, self.today)
+            return settings, read_course(settings, self.today), [contexts.read() for contexts in self.tls]
 
         return deferToThread(read).addCallbacks(self._reloaded, self._not_reloaded)
 
-    def _reloaded(self, found: tuple[Settings, Course]) -> tuple[bool, str]:
-        settings, course = found
+    def _reloaded(self, found: tuple[Settings, Course, list[Any]]) -> tuple[bool, str]:
+        settings, course, renewed = found
+        for contexts, context in zip(self.tls, renewed, strict=True):
+            contexts.context = context
+        self.expiry.look()
         before, self.settings = self.settings, settings
         self.steering.set_course(course)
         if settings.service.mode != before.service.mode:

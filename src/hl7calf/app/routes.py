@@ -32,7 +32,8 @@ from hl7calf.service.reading import ReadingThread
 from hl7calf.service.reception import Manners, Reception
 from hl7calf.service.rule import Rule
 from hl7calf.service.running import RunningRoute
-from hl7calf.service.sockets import ClientTls, ServerTls, client_endpoint, server_endpoint
+from hl7calf.service.sockets import client_endpoint, server_endpoint
+from hl7calf.service.tls import ClientContexts, ClientTls, ServerContexts, ServerTls
 from hl7calf.service.vetworker import VetWorker
 from hl7calf.wire.mllp import Deframer, FrameLimits
 
@@ -65,7 +66,8 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
     """
     metrics = RouteMetrics(shared.metrics, route.name)
     lanes = LaneRule(route.name, route.order_by)
-    forwarder = _forwarder(route, shared, metrics, lanes.keyed)
+    inward, outward = _server_tls(route.tls), _client_tls(route.forward_tls, read_connect(route.forward).host)
+    forwarder = _forwarder(route, shared, metrics, lanes.keyed, outward)
     parts = IntakeParts(
         shared.writer, shared.rule, shared.worker, shared.orders, shared.pressure, metrics, shared.reactor.seconds
     )
@@ -85,8 +87,9 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
         route.name, _door(route), reception, deframer, shared.pressure, metrics,
         shared.service.unfinished_frames_max_bytes, shared.reactor,
     )
-    endpoint = server_endpoint(shared.reactor, route.listen, _server_tls(route.tls))
-    return RunningRoute(route.name, listener, endpoint, forwarder)
+    endpoint = server_endpoint(shared.reactor, route.listen, inward)
+    tls = [contexts for contexts in (inward, outward) if contexts is not None]
+    return RunningRoute(route.name, listener, endpoint, forwarder, tls)
 
 
 def _door(route: Route) -> Door:
@@ -98,7 +101,9 @@ def _door(route: Route) -> Door:
     return Door(limits, None if by_certificate and not route.allow else AllowList(route.allow))
 
 
-def _forwarder(route: Route, shared: Shared, metrics: RouteMetrics, keyed: bool) -> Forwarder:
+def _forwarder(
+    route: Route, shared: Shared, metrics: RouteMetrics, keyed: bool, tls: ClientContexts | None
+) -> Forwarder:
     parts = ForwarderParts(
         shared.writer,
         _outbox(route.name, keyed, shared.reading),
@@ -107,9 +112,7 @@ def _forwarder(route: Route, shared: Shared, metrics: RouteMetrics, keyed: bool)
         metrics, shared.alarms, shared.reactor, shared.wall,
     )
     target = read_connect(route.forward)
-    endpoint = client_endpoint(
-        shared.reactor, target.host, target.port, route.connect_timeout_s, _client_tls(route.forward_tls, target.host)
-    )
+    endpoint = client_endpoint(shared.reactor, target.host, target.port, route.connect_timeout_s, tls)
     talk = Talk(route.ack_timeout_s, route.match_control_id == "tolerant", route.forward_tls is not None)
     return Forwarder(
         route.name, parts, endpoint.connect, talk, connections=route.connections, keyed=keyed,
@@ -133,14 +136,15 @@ def _head(reader: Reader, route: str, limit: int) -> list[Queued]:
     return reader.outbox_head(route, route, limit)
 
 
-def _server_tls(tls: ListenTls | None) -> ServerTls | None:
+def _server_tls(tls: ListenTls | None) -> ServerContexts | None:
     if tls is None:
         return None
-    return ServerTls(Path(tls.certificate), Path(tls.key), Path(tls.client_ca) if tls.client_ca else None)
+    client_ca, revoked = (Path(name) if name else None for name in (tls.client_ca, tls.revoked))
+    return ServerContexts(ServerTls(Path(tls.certificate), Path(tls.key), client_ca, revoked, tls.clients))
 
 
-def _client_tls(tls: ForwardTls | None, host: str) -> ClientTls | None:
+def _client_tls(tls: ForwardTls | None, host: str) -> ClientContexts | None:
     if tls is None:
         return None
     own = (Path(tls.certificate), Path(tls.key)) if tls.certificate else (None, None)
-    return ClientTls(tls.name or host, Path(tls.ca) if tls.ca else None, *own)
+    return ClientContexts(ClientTls(tls.name or host, Path(tls.ca) if tls.ca else None, *own))

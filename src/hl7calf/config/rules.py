@@ -82,6 +82,8 @@ def _check_route(route: Route, key: str) -> None:
         raise SettingsError(f"{key}.retry_initial_s", "is longer than retry_max_s")
     if route.forward_unreadable and route.ack != "relay":
         raise SettingsError(f"{key}.forward_unreadable", 'needs ack = "relay": what is refused is not forwarded')
+    if route.tls is not None and not route.tls.client_ca and (route.tls.revoked or route.tls.clients):
+        raise SettingsError(f"{key}.tls.client_ca", "is needed for revoked and clients: no certificate is asked for")
     if route.forward_tls is not None and bool(route.forward_tls.certificate) != bool(route.forward_tls.key):
         raise SettingsError(f"{key}.forward_tls", "needs certificate and key together")
 

@@ -104,6 +104,13 @@ class ListenTls(Closed, frozen=True):
     client_ca: Annotated[
         str, Meta(description="PEM file of the authorities whose client certificates are let in; empty: none asked")
     ] = ""
+    revoked: Annotated[
+        str, Meta(description="PEM file of those authorities' revocation lists; empty: revocation is not looked at")
+    ] = ""
+    clients: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(description='names let in, each with the "MSH-3|MSH-4" it may send, [] for any; {}: every certificate'),
+    ] = {}
 
 
 class ForwardTls(Closed, frozen=True):

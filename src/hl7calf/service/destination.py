@@ -20,6 +20,7 @@ from zope.interface import implementer
 from hl7calf.errors import WireError
 from hl7calf.service.delivery import Attempted, garbled, judge, unanswered
 from hl7calf.service.events import error_name
+from hl7calf.service.tls import raw_socket
 from hl7calf.wire.ack import read_ack
 from hl7calf.wire.mllp import Deframer, Frame, FrameLimits, enframe
 
@@ -88,7 +89,7 @@ class Destination(Protocol):
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
-            _user_timeout(handle_of(transport))
+            _user_timeout(raw_socket(transport))
         if not self._talk.tls:
             self._stands()
 

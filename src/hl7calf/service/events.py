@@ -37,6 +37,8 @@ EVENTS: Mapping[str, str] = {
     "C_TOO_MANY": "a peer was turned away: too many connections on the listener",
     "C_TOO_MANY_FROM_ADDRESS": "a peer was turned away: too many connections from its address",
     "C_REPLACED": "a stale connection was closed to let the same peer in again",
+    "C_DEAD_PEER": "the connection of a silent peer broke: cable, firewall or its machine",
+    "C_CERTIFICATE_EXPIRES": "a certificate of this route ends within 30 days",
     "C_IDLE": "a silent connection was closed",
     "C_NO_FIRST_BYTE": "a new connection that sent nothing was closed",
     "C_PAUSED": "reading from peers was paused: the store is behind",
@@ -133,7 +135,7 @@ def _foreign(event: Mapping[str, Any]) -> dict[str, Detail]:
     described: dict[str, Detail] = {
         "event": "S_UNEXPECTED", "from": str(event.get("log_namespace", "")), "format": str(event.get("log_format", ""))
     }
-    failure = event.get("log_failure")
+    failure = event.get("log_failure") or event.get("failure")  # the latter from Twisted's old logging
     if failure is not None:
         described["error"] = error_name(failure)
         described["at"] = where(failure)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from typing import Protocol as Shape
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -21,6 +22,7 @@ from hl7calf.service.events import emit, error_name
 from hl7calf.service.metrics import RouteMetrics
 from hl7calf.service.pressure import Pressure
 from hl7calf.service.reception import Reception
+from hl7calf.service.tls import raw_socket, why_refused
 from hl7calf.wire.mllp import Deframer, Frame, FrameFault, FrameNote
 
 MOST_OUTSTANDING = 512  # answers a peer may owe us reading or we may owe it, before it is paused
@@ -76,7 +78,7 @@ class MllpPeer(Protocol):
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
-            _keepalive(transport.getHandle() if hasattr(transport, "getHandle") else None)
+            _keepalive(raw_socket(transport))
         emit("C_OPEN", "debug", route=self._floor.route, peer=self.host)
 
     def dataReceived(self, data: bytes) -> None:
@@ -99,6 +101,8 @@ class MllpPeer(Protocol):
             if isinstance(item, Frame):
                 if item.notes:
                     self._note(item.notes)
+                if (headers := headers_within(item.payload)) > 1:
+                    self._note((FrameNote("F_MULTI_MSH", headers),))
                 floor.reception.take(item.payload, self, answers.place())
             else:
                 floor.reception.fault(item, self, answers.place())
@@ -183,12 +187,16 @@ class MllpPeer(Protocol):
         """Note what can no longer be answered; what was received whole is stored all the same (F16)."""
         if not self._half_closed and self._closing_since is None:
             self._torn()
-        self._closing_since = self._floor.seconds()
+        now = self._floor.seconds()
+        if self._closing_since is None and self.silent_s(now) >= KEEPALIVE_S and reason.check(ConnectionLost):
+            emit("C_DEAD_PEER", "warn", route=self._floor.route, peer=self.host)
+        self._closing_since = now
         unanswered = self._answers.close()
         if unanswered:
             emit("A_ACK_UNDELIVERED", "warn", route=self._floor.route, peer=self.host, answers=unanswered)
         if self._silence.heard_at < 0 and reason.type is not None and "SSL" in reason.type.__module__:
-            emit("C_TLS_REFUSED", "warn", route=self._floor.route, peer=self.host, error=error_name(reason))
+            why = why_refused(self.transport, reason)
+            emit("C_TLS_REFUSED", "warn", route=self._floor.route, peer=self.host, error=error_name(reason), why=why)
         emit("C_CLOSED", "debug", route=self._floor.route, peer=self.host)
         self._floor.left(self)
 
@@ -248,9 +256,16 @@ class MllpPeer(Protocol):
             how(transport)
 
 
-def _keepalive(handle: object) -> None:
+def headers_within(payload: bytes) -> int:
+    """Count the MSH segments of one payload (F10); those of a batch are none too many."""
+    if payload.find(b"MSH", 4) < 0 or payload.startswith((b"FHS", b"BHS")):
+        return 1
+    return 1 + payload.count(b"\rMSH" + payload[3:4]) + payload.count(b"\nMSH" + payload[3:4])
+
+
+def _keepalive(handle: socket.socket | None) -> None:
     """Ask the kernel to probe a silent peer after a minute; systems without these options keep their default."""
-    if isinstance(handle, socket.socket) and hasattr(socket, "TCP_KEEPIDLE"):
+    if handle is not None and hasattr(socket, "TCP_KEEPIDLE"):
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

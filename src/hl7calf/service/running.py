@@ -23,6 +23,7 @@ from hl7calf.service.journal.store import Store
 from hl7calf.service.journal.writer import Writer
 from hl7calf.service.listener import Listener
 from hl7calf.service.reading import ReadingThread
+from hl7calf.service.tls import ClientContexts, ServerContexts
 from hl7calf.service.vetworker import VetWorker
 from hl7calf.service.watch import Watch
 
@@ -31,12 +32,13 @@ FAILED = 1  # exit code of a service that could not start
 
 @dataclass(frozen=True, slots=True)
 class RunningRoute:
-    """One route's parts."""
+    """One route's parts. `tls` are its contexts, for renewing and watching their files."""
 
     name: str
     listener: Listener
     endpoint: IStreamServerEndpoint
     forwarder: Forwarder
+    tls: Sequence[ServerContexts | ClientContexts] = ()
 
 
 @dataclass(frozen=True, slots=True)
