@@ -23,6 +23,8 @@ from hl7calf.calf.tables import Tables, load_tables
 from hl7calf.errors import Defect, MappingError
 
 Rows = Mapping[str, tuple[Row, ...]]
+SUSPECT = "\u00c2\u00c3\u00e2\ufffd"
+"""Printable characters that may be the remains of another encoding; the one behind them decides."""
 
 
 def check_mappings(files: Mapping[str, str]) -> list[Defect]:
@@ -87,7 +89,7 @@ def _of_files(files: Mapping[str, str]) -> Iterator[Defect]:
 
 
 def _odd_characters(name: str, content: str) -> Iterator[Defect]:
-    if not any(_odd(char, "\u20ac") for char in set(content) - {"\n"}):
+    if all(char.isprintable() and char not in SUSPECT for char in set(content) - {"\n", "\r", "\t"}):
         return
     for number, line in enumerate(content.split("\n"), 1):
         for column, char in enumerate(line, 1):

@@ -127,10 +127,14 @@ def _in_system(row: Row, tables: Tables) -> Iterator[OrderText]:
             if system == row["system"]:
                 yield coded_order(Triplet(code, "", written, 1), tables)
                 break
-        for code, system, _side in tables.study_map:
+
+
+def mapped_services(row: Row, tables: Tables) -> Iterator[tuple[Triplet, str]]:
+    """Yield the study map's codes of a system with their side, the system written as the row has it, and in small."""
+    for written in (row["written"].strip(), row["written"].strip().lower()):
+        for code, system, side in tables.study_map:
             if system == row["system"]:
-                yield coded_order(Triplet(code, NAME, written, 1), tables)
-                break
+                yield Triplet(code, NAME, written, 1), side
 
 
 def _one_of_each_kind(tables: Tables) -> list[str]:

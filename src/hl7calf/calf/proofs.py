@@ -7,13 +7,22 @@ nothing is told together with the row that already does its work.
 
 from collections.abc import Iterator
 
-from hl7calf.calf.examples import REASON, example_order, is_in_name, order_message, orders_of, rows_by_word
+from hl7calf.calf.examples import (
+    REASON,
+    example_order,
+    is_in_name,
+    mapped_services,
+    order_message,
+    orders_of,
+    rows_by_word,
+)
 from hl7calf.calf.indication import OrderText, read_indication
 from hl7calf.calf.lacking import lexicons_of, without_row
 from hl7calf.calf.lexicon import Lexicon, Mention
 from hl7calf.calf.meaning import Meaning, meaning_of
 from hl7calf.calf.schema import SCHEMAS, Row
 from hl7calf.calf.tables import Tables
+from hl7calf.calf.upgrade import find_targets
 from hl7calf.calf.vetting import vet
 from hl7calf.calf.words import tokenize, words_of
 from hl7calf.errors import Defect
@@ -37,6 +46,8 @@ class Proofs:
             yield _defect(row, "example", "P_NO_EXAMPLE", why, "write a sentence in which a referrer would use it")
         elif row.file == "study_map.csv":
             yield from self._of_map(row)
+        elif row.file == "systems.csv" and self._leads_to_the_map(row):
+            pass
         elif not self._is_needed(row):
             yield self._covered(row)
         if row.values.get("counterexample", "").strip():
@@ -56,6 +67,14 @@ class Proofs:
             if self._meaning(with_it) != meaning_of(read_indication(without_it, lacking)):
                 return True
         return False
+
+    def _leads_to_the_map(self, row: Row) -> bool:
+        """Tell whether the study map knows a code by this way of writing its system, and only by this row."""
+        lacking = without_row(self.tables, row)
+        return any(
+            find_targets([triplet], side, self.tables) != find_targets([triplet], side, lacking)
+            for triplet, side in mapped_services(row, self.tables)
+        )
 
     def _covered(self, row: Row) -> Defect:
         if not SCHEMAS[row.file].phrases or SCHEMAS[row.file].columns[0] != "phrase":
@@ -143,4 +162,3 @@ def _named(mention: Mention) -> str:
 
 def _defect(row: Row, column: str, code: str, why: str, hint: str) -> Defect:
     return Defect(row.file, row.line, SCHEMAS[row.file].columns.index(column) + 1, code, why, hint)
-
