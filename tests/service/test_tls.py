@@ -57,3 +57,9 @@ def test_a_refusal_is_told_in_openssls_words_or_by_what_was_noted() -> None:
 def test_a_plain_or_closed_connection_has_neither_names_nor_socket() -> None:
     assert sender_names(object()) == ()
     assert raw_socket(None) is None
+
+
+def test_the_client_side_shows_its_own_certificate_where_one_is_set(tls: ServerTls) -> None:
+    contexts = ClientContexts(ClientTls("localhost", tls.client_ca, tls.certificate, tls.key))
+    assert contexts.files == (tls.certificate, tls.client_ca)
+    assert contexts.read() is not contexts.context
