@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from hl7calf.app.ways import way_of
 from hl7calf.config import ForwardTls, ListenTls, Route, Service
 from hl7calf.config.endpoints import read_connect
 from hl7calf.service.acknowledging import Acknowledger
@@ -30,7 +31,7 @@ from hl7calf.service.orders_in_flight import OrdersInFlight
 from hl7calf.service.pressure import Pressure
 from hl7calf.service.reading import ReadingThread
 from hl7calf.service.reception import Manners, Reception
-from hl7calf.service.rule import Rule
+from hl7calf.service.rule import Rule, RouteRule
 from hl7calf.service.running import RunningRoute
 from hl7calf.service.sockets import client_endpoint, server_endpoint
 from hl7calf.service.tls import ClientContexts, ClientTls, ServerContexts, ServerTls
@@ -65,15 +66,16 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
         TlsFiles: a certificate or key cannot be used.
     """
     metrics = RouteMetrics(shared.metrics, route.name)
+    way = way_of(route.direction, route.languages)
     lanes = LaneRule(route.name, route.order_by)
     inward, outward = _server_tls(route.tls), _client_tls(route.forward_tls, read_connect(route.forward).host)
     forwarder = _forwarder(route, shared, metrics, lanes.keyed, outward)
     parts = IntakeParts(
-        shared.writer, shared.rule, shared.worker, shared.orders, shared.pressure, metrics, shared.reactor.seconds
+        shared.writer, RouteRule(shared.rule, way.vet, way.triage), shared.worker, shared.orders, shared.pressure, metrics, shared.reactor.seconds
     )
     manners = Manners(
         route.ack == "relay", route.relay_hold_s, route.forward_unreadable, route.review == "hold",
-        shared.service.vet_budget_ms / 1000,
+        shared.service.vet_budget_ms / 1000, route.training == "pass",
     )
     reception = Reception(
         route.name, manners, parts, lanes, shared.acknowledger, forwarder, shared.reactor, shared.wall

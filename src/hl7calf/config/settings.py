@@ -94,6 +94,9 @@ class RuleSettings(Closed, frozen=True):
     adult_age_years: Annotated[
         int, Meta(description="below this age an order goes to review, never to upgrade (X17)", ge=0, le=130)
     ] = 18
+    uncertain_to_review: Annotated[
+        bool, Meta(description="a calcification only suspected goes to review instead of being upgraded (X27)")
+    ] = False
 
 
 class ListenTls(Closed, frozen=True):
@@ -133,6 +136,14 @@ class Route(Closed, frozen=True):
     allow: Annotated[
         tuple[str, ...], Meta(description="networks of the peers; needed, or client certificates, beyond loopback")
     ] = ()
+    direction: Annotated[
+        Literal["orders", "results"],
+        Meta(description="orders: toward radiology; results: back to the placer, whose own code is put back"),
+    ] = "orders"
+    languages: Annotated[
+        tuple[Literal["es", "fr", "de", "pt"], ...],
+        Meta(description="lexicons read beside English on this route: es, fr, de, pt"),
+    ] = ()
     ack: Annotated[
         Literal["stored", "relay"],
         Meta(description="stored: AA once durable; relay: the destination's answer, byte for byte"),
@@ -169,6 +180,10 @@ class Route(Closed, frozen=True):
     forward_unreadable: Annotated[
         bool, Meta(description="ack = relay: pass on what has no readable MSH as well")
     ] = False
+    training: Annotated[
+        Literal["vet", "pass"],
+        Meta(description='messages for training or debugging (MSH-11 T, D): like any other, or passed on unchanged'),
+    ] = "vet"
     max_frame_bytes: Annotated[int, Meta(description="longest message taken", ge=1024, le=1_073_741_824)] = 10_485_760
     first_byte_timeout_s: Annotated[float, Meta(description="a new connection must send within this time", gt=0)] = 60.0
     frame_timeout_s: Annotated[float, Meta(description="a message begun must end within this time", gt=0)] = 60.0

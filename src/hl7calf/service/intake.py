@@ -22,10 +22,11 @@ from hl7calf.service.lanes import LaneRule
 from hl7calf.service.metrics import RouteMetrics
 from hl7calf.service.orders_in_flight import OrdersInFlight
 from hl7calf.service.pressure import Pressure
-from hl7calf.service.rule import RULE_OFF, Rule
+from hl7calf.service.rule import RULE_OFF, RouteRule, Rule
 from hl7calf.service.vetworker import VetWorker
 from hl7calf.wire.header import Header, read_header
 
+TRAINING = Fault("H_TRAINING", "a message for training or debugging; the route passes it on unchanged", "AA")
 NO_CONTROL_ID = Fault("H_NO_CONTROL_ID", "MSH-10 is empty, so it could not be acknowledged", "AR")
 
 
@@ -94,7 +95,7 @@ class IntakeParts:
     """What the intake of a route works with."""
 
     writer: RecordsArrivals
-    rule: Rule
+    rule: Rule | RouteRule
     worker: VetWorker
     orders: OrdersInFlight
     pressure: Pressure
@@ -112,11 +113,12 @@ class Intake:
         relay: the destination answers, so a message without MSH-10 is no fault.
         forward_unreadable: what has no readable header goes on too (relay only).
         budget_s: a vetting longer than this is logged.
+        pass_training: what is for training or debugging goes on without vetting.
     """
 
     def __init__(
         self, route: str, lanes: LaneRule, parts: IntakeParts, outcomes: Outcomes, *, relay: bool = False,
-        forward_unreadable: bool = False, budget_s: float = 0.05,
+        forward_unreadable: bool = False, budget_s: float = 0.05, pass_training: bool = False,
     ) -> None:
         self._route = route
         self._lanes = lanes
@@ -124,6 +126,7 @@ class Intake:
         self._relay = relay
         self._forward_unreadable = forward_unreadable
         self._budget_s = budget_s
+        self._pass_training = pass_training
         self._outcomes = outcomes
         self._order: deque[Arrival] = deque()
         self._stopped = False
@@ -140,8 +143,8 @@ class Intake:
             self.refuse(arrival, NO_CONTROL_ID)
             return
         self._admit(arrival)
-        if not self._parts.rule.on:
-            arrival.fault = RULE_OFF
+        arrival.fault = self._exempt(arrival.header)
+        if arrival.fault is not None:
             self._ready(arrival)
             return
         parts = self._parts
@@ -155,6 +158,14 @@ class Intake:
             self._vet(arrival)
         else:
             self._ready(arrival)
+
+    def _exempt(self, header: Header) -> Fault | None:
+        """Return why a message goes on without vetting; mark what is for training (H15)."""
+        if header.field(11)[:1] in (b"T", b"D"):
+            emit("H_TRAINING", "info", route=self._route, passed=self._pass_training)
+            if self._pass_training:
+                return TRAINING
+        return None if self._parts.rule.on else RULE_OFF
 
     def refuse(self, arrival: Arrival, fault: Fault, forward: bool = False) -> None:
         """Keep what cannot be taken in quarantine, in its place among the others."""

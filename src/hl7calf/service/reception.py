@@ -46,6 +46,7 @@ class Manners:
     forward_unreadable: bool = False
     review_hold: bool = False
     vet_budget_s: float = 0.05
+    pass_training: bool = False
 
 
 class Reception:
@@ -70,7 +71,7 @@ class Reception:
         self._metrics = parts.metrics
         self.intake = Intake(
             route, lanes, parts, self, relay=manners.relay, forward_unreadable=manners.forward_unreadable,
-            budget_s=manners.vet_budget_s,
+            budget_s=manners.vet_budget_s, pass_training=manners.pass_training,
         )
 
     def take(self, payload: bytes, peer: Peer, place: Place) -> None:

@@ -15,14 +15,12 @@ from typing import Any
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509StoreFlags
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
-from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import (
     TLSVersion,
     optionsForClientTLS,
     platformTrust,
     trustRootFromCertificates,
 )
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -179,13 +177,16 @@ class ClientContexts:
         """
         tls = self.tls
         trust = platformTrust() if tls.ca is None else trustRootFromCertificates(read_certificates(tls.ca))
-        creator = optionsForClientTLS(tls.name, trust, extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2})
-        nobody: Any = TLSMemoryBIOFactory(creator, True, Factory.forProtocol(Protocol)).buildProtocol(None)
-        context = creator.clientConnectionForTLS(nobody).get_context()  # the way to its context without private names
-        context.set_cipher_list(SUITES)
+        more: dict[str, Any] = {"raiseMinimumTo": TLSVersion.TLSv1_2}
         if tls.certificate is not None and tls.key is not None:
-            _identify(context, tls.certificate, tls.key)
-        return creator
+            own = read_own(tls.certificate, tls.key)
+            more["privateKey"] = own.privateKey.original.to_cryptography_key()
+            more["certificate"] = own.original.to_cryptography()
+            more["extraCertChain"] = [one.to_cryptography() for one in read_chain(tls.certificate)]
+        try:
+            return optionsForClientTLS(tls.name, trust, extraCertificateOptions=more)
+        except SSL.Error as wrong:
+            raise TlsFiles(f"{tls.certificate.name if tls.certificate else tls.name}: {_words(wrong)}") from None
 
     @property
     def files(self) -> tuple[Path, ...]:
