@@ -11,8 +11,8 @@ from hl7calf.service.tls import (
     ClientTls,
     ServerContexts,
     ServerTls,
+    allowed_senders,
     raw_socket,
-    sender_names,
     why_refused,
 )
 
@@ -54,8 +54,8 @@ def test_a_refusal_is_told_in_openssls_words_or_by_what_was_noted() -> None:
     assert why_refused(None, Failure(SSL.Error())) == "no reason given"
 
 
-def test_a_plain_or_closed_connection_has_neither_names_nor_socket() -> None:
-    assert sender_names(object()) == ()
+def test_a_plain_or_closed_connection_has_neither_senders_nor_socket() -> None:
+    assert allowed_senders(object()) == frozenset()
     assert raw_socket(None) is None
 
 

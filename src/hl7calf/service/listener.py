@@ -96,7 +96,8 @@ class Listener(Factory):
         A peer whose line broke without a word (F15) comes back while its old connections still count.
         """
         now = self.seconds()
-        stale = max((peer for peer in self._peers if peer.host == host), key=lambda peer: peer.silent_s(now), default=None)
+        own = (peer for peer in self._peers if peer.host == host)
+        stale = max(own, key=lambda peer: peer.silent_s(now), default=None)
         if stale is None or stale.silent_s(now) < STALE_S:
             return False
         emit("C_REPLACED", "warn", route=self.route, peer=host)

@@ -11,7 +11,7 @@ from typing import Any
 from typing import Protocol as Shape
 
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -22,7 +22,8 @@ from hl7calf.service.events import emit, error_name
 from hl7calf.service.metrics import RouteMetrics
 from hl7calf.service.pressure import Pressure
 from hl7calf.service.reception import Reception
-from hl7calf.service.tls import raw_socket, why_refused
+from hl7calf.service.senders import may_send, not_its_own
+from hl7calf.service.tls import allowed_senders, raw_socket, why_refused
 from hl7calf.wire.mllp import Deframer, Frame, FrameFault, FrameNote
 
 MOST_OUTSTANDING = 512  # answers a peer may owe us reading or we may owe it, before it is paused
@@ -48,7 +49,7 @@ class Floor(Shape):
         """Note that a peer is gone."""
 
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class MllpPeer(Protocol):
     """One peer's connection.
 
@@ -68,6 +69,7 @@ class MllpPeer(Protocol):
         self._noted: set[str] = set()
         self._half_closed = False
         self._registered = False
+        self._senders: frozenset[bytes] = frozenset()
         self._closing_since: float | None = None
 
     def connectionMade(self) -> None:
@@ -80,6 +82,10 @@ class MllpPeer(Protocol):
             transport.setTcpKeepAlive(True)
             _keepalive(raw_socket(transport))
         emit("C_OPEN", "debug", route=self._floor.route, peer=self.host)
+
+    def handshakeCompleted(self) -> None:
+        """Note what the certificate allows; called before the first byte, with TLS alone."""
+        self._senders = allowed_senders(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         """Take what has arrived."""
@@ -103,7 +109,10 @@ class MllpPeer(Protocol):
                     self._note(item.notes)
                 if (headers := headers_within(item.payload)) > 1:
                     self._note((FrameNote("F_MULTI_MSH", headers),))
-                floor.reception.take(item.payload, self, answers.place())
+                if self._senders and not may_send(item.payload, self._senders):
+                    floor.reception.fault(not_its_own(item.payload), self, answers.place())
+                else:
+                    floor.reception.take(item.payload, self, answers.place())
             else:
                 floor.reception.fault(item, self, answers.place())
         if self._deframer.in_frame:
@@ -194,7 +203,8 @@ class MllpPeer(Protocol):
         unanswered = self._answers.close()
         if unanswered:
             emit("A_ACK_UNDELIVERED", "warn", route=self._floor.route, peer=self.host, answers=unanswered)
-        if self._silence.heard_at < 0 and reason.type is not None and "SSL" in reason.type.__module__:
+        noted = "why" in getattr(self.transport, "notes", ())
+        if noted or (self._silence.heard_at < 0 and reason.type is not None and "SSL" in reason.type.__module__):
             why = why_refused(self.transport, reason)
             emit("C_TLS_REFUSED", "warn", route=self._floor.route, peer=self.host, error=error_name(reason), why=why)
         emit("C_CLOSED", "debug", route=self._floor.route, peer=self.host)

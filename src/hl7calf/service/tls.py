@@ -115,10 +115,12 @@ def _verifier(clients: Mapping[str, Sequence[str]]) -> Any:
     def verified(connection: SSL.Connection, certificate: X509, error: int, depth: int, fine: int) -> bool:
         """Note what OpenSSL found, and look at the names of a certificate that is fine."""
         why = "" if fine else _REASONS.get(error, f"certificate not accepted, OpenSSL's error {error}")
-        if fine and depth == 0 and senders_of(names_of(certificate.to_cryptography()), clients) is None:
-            why = WRONG_NAME
+        notes = connection.get_app_data().notes
+        if fine and depth == 0:
+            notes["senders"] = senders = senders_of(names_of(certificate.to_cryptography()), clients)
+            why = WRONG_NAME if senders is None else ""
         if why:
-            connection.get_app_data().notes.setdefault("why", why)
+            notes.setdefault("why", why)
         return not why
 
     return verified
@@ -222,12 +224,10 @@ def _words(wrong: BaseException) -> str:
     return next((word for word in reversed(words) if word), "no reason given")
 
 
-def sender_names(transport: object) -> tuple[str, ...]:
-    """Return the names of the peer's certificate; none without TLS or certificate."""
-    if not hasattr(transport, "getPeerCertificate"):
-        return ()
-    certificate = transport.getPeerCertificate()
-    return names_of(certificate.to_cryptography()) if certificate is not None else ()
+def allowed_senders(transport: object) -> frozenset[bytes]:
+    """Return the `MSH-3|MSH-4` that the peer's certificate allows; empty: any."""
+    senders: frozenset[bytes] = getattr(transport, "notes", {}).get("senders", frozenset())
+    return senders
 
 
 def raw_socket(transport: object) -> socket.socket | None:
