@@ -17,9 +17,9 @@ from twisted.python.failure import Failure
 
 from hl7calf.app.course import Today, read_course
 from hl7calf.app.routes import Shared, build_route
+from hl7calf.app.ways import way_of
 from hl7calf.calf.report import verdict_to_json
 from hl7calf.calf.verdict import Mode, Verdict
-from hl7calf.calf.vetting import triage, vet
 from hl7calf.config import Settings
 from hl7calf.errors import Hl7calfError, JournalBroken
 from hl7calf.service.acknowledging import Acknowledger
@@ -160,14 +160,9 @@ class _Building:
     def _rule(self, course: Course) -> Rule:
         service = self.settings.service
         terms = Terms(course.tables, course.digest, Mode.OBSERVE, course.policy, course.options)
+        ways = way_of("orders", ())
         return Rule(
-            terms,
-            lambda payload, terms, recall: vet(
-                payload, terms.tables, recall=recall, mode=terms.mode, policy=terms.policy, thorough=False,
-                options=terms.options,
-            ),
-            lambda payload, terms, recall: triage(payload, terms.tables, recall),
-            self.alarms, service.vet_failures_limit, service.vet_failures_window_s,
+            terms, ways.vet, ways.triage, self.alarms, service.vet_failures_limit, service.vet_failures_window_s
         )
 
     def _watch(self, routes: list[RunningRoute], now_and_then: list[Callable[[], None]]) -> Watch:

@@ -18,19 +18,21 @@ Today = Callable[[], date]
 
 
 def read_course(settings: Settings, today: Today) -> Course:
-    """Read the mappings and return the course that these settings set.
+    """Read the mappings, once per set of languages, and return the course that these settings set.
 
     Raises:
         MappingError: the mappings cannot be used.
     """
-    tables = load_tables(read_mappings(Path(settings.service.mappings)))
+    files = read_mappings(Path(settings.service.mappings))
+    wanted_languages = {(), *(route.languages for route in settings.route)}
+    by_languages = {languages: load_tables(files, languages) for languages in wanted_languages}
 
     def allowed(wanted: Mode) -> tuple[Mode, str]:
         mode, why = mode_in_force(settings, wanted.value, today())
         return Mode(mode), why
 
-    options = Options(adult_age_years=settings.rule.adult_age_years)
-    return Course(tables, tables.digest, options, policy_of(settings), allowed)
+    options = Options(settings.rule.adult_age_years, settings.rule.uncertain_to_review)
+    return Course(by_languages, by_languages[()].digest, options, policy_of(settings), allowed)
 
 
 def policy_of(settings: Settings) -> Policy | None:

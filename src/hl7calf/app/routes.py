@@ -31,7 +31,7 @@ from hl7calf.service.orders_in_flight import OrdersInFlight
 from hl7calf.service.pressure import Pressure
 from hl7calf.service.reading import ReadingThread
 from hl7calf.service.reception import Manners, Reception
-from hl7calf.service.rule import Rule, RouteRule
+from hl7calf.service.rule import RouteRule, Rule
 from hl7calf.service.running import RunningRoute
 from hl7calf.service.sockets import client_endpoint, server_endpoint
 from hl7calf.service.tls import ClientContexts, ClientTls, ServerContexts, ServerTls
@@ -71,7 +71,8 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
     inward, outward = _server_tls(route.tls), _client_tls(route.forward_tls, read_connect(route.forward).host)
     forwarder = _forwarder(route, shared, metrics, lanes.keyed, outward)
     parts = IntakeParts(
-        shared.writer, RouteRule(shared.rule, way.vet, way.triage), shared.worker, shared.orders, shared.pressure, metrics, shared.reactor.seconds
+        shared.writer, RouteRule(shared.rule, way.vet, way.triage), shared.worker, shared.orders, shared.pressure,
+        metrics, shared.reactor.seconds,
     )
     manners = Manners(
         route.ack == "relay", route.relay_hold_s, route.forward_unreadable, route.review == "hold",

@@ -93,7 +93,8 @@ def read_indication(
     gates = _gates(order, study, reads, raised, coded, laterality, calcification, extents, options or Options())
     if "complete" in earlier and not any(g.code == "X14" for g in gates):
         gates.append(gate("X14"))
-    action, kept = _decide(order, study, facts, calcification, gates, extents, any(r.code == "X9" for r in raised))
+    foreign = is_foreign(order.passages, tables.languages)
+    action, kept = _decide(order, study, facts, calcification, gates, extents, any(r.code == "X9" for r in raised), foreign)
     return Indication(
         action, kept, facts, study, show_evidence(reads, attached, study, raised, order.passages, tables),
         name_pitfalls(study, facts, reads, extents),
@@ -184,13 +185,13 @@ def _gates(
 
 def _decide(
     order: OrderText, study: Study, facts: Facts, calcification: Calcification, gates: Sequence[Gate],
-    extents: frozenset[str], order_is_arterial: bool,
+    extents: frozenset[str], order_is_arterial: bool, foreign: bool,
 ) -> tuple[Action, tuple[Gate, ...]]:  # fmt: skip
     if not study.is_ultrasound:
         return Action.PASS, (gate("X1"),)
     if not order.is_request:
         return Action.PASS, (gate("X2"),)
-    if is_foreign(order.passages) and not facts.target:
+    if foreign and not facts.target:
         return Action.PASS, (gate("X28"),)
     if study.kind == "arterial" and (calcification.is_arterial or order_is_arterial):
         return Action.PASS, (gate("X9", "arterial disease"),)
@@ -198,7 +199,7 @@ def _decide(
         return _not_a_target(study, facts, calcification, gates)
     if study.region == "arm":
         return Action.PASS, (gate("X26"),)
-    if is_foreign(order.passages):
+    if foreign:
         return Action.PASS, (gate("X28"),)
     codes = {g.code for g in gates}
     stopping = tuple(g for g in gates if g.code not in INFORMATIVE)

@@ -110,8 +110,8 @@ class Row:
 
 
 def read_rows(name: str, content: str, defects: list[Defect]) -> Iterator[Row]:
-    """Yield the well-formed rows of one table; what is wrong with the others goes to `defects`."""
-    schema = SCHEMAS[name]
+    """Yield the well-formed rows of one table (`cues.csv`, `languages/es/cues.csv`); the rest goes to `defects`."""
+    schema = SCHEMAS[name.rpartition("/")[2]]
     reader = csv.reader(content.lstrip("\ufeff").splitlines(keepends=True), strict=True)
     try:
         header = next(reader, [])

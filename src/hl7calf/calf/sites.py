@@ -61,6 +61,7 @@ class Attachment:
             or self._before(read, found, free)
             or self._subject(read, found, [s for s in free if s.concept not in VAGUE])
             or self._after(read, found, free)
+            or self._filmed(read, found, here, free)
             or self._near(read, found, free)
         )
         if chosen is None:
@@ -175,6 +176,19 @@ class Attachment:
             first <= f.mention.first < last and f.mention.phrase.table in CLAIMANTS and f.mention.concept != "mass"
             for f in read.findings
         )
+
+    def _filmed(self, read: Read, found: Found, here: Sequence[Mention], free: Sequence[Mention]) -> Mention | None:
+        """`calf pain, calcification on x-ray of leg`: the film's region, where the calf belongs to the pain alone."""
+        tokens = read.passage.tokens
+        low, high = found.mention.first, found.mention.last
+        while low > 0 and tokens[low - 1].norm not in (",", "-") and read.sentence_of(low - 1) == found.sentence:
+            low -= 1
+        while high < len(tokens) and tokens[high].norm not in (",", "-") and read.sentence_of(high) == found.sentence:
+            high += 1
+        if any(low <= s.first < high for s in free) or not all(self._is_claimed(read, s) for s in free):
+            return None
+        films = [s for s in here if s not in free and low <= s.first < high and s.concept != "tibfib"]
+        return films[0] if films else None
 
     def _near(self, read: Read, found: Found, sites: Sequence[Mention]) -> Mention | None:
         """The nearest site of the sentence, an unclaimed one first; the one before wins a tie."""

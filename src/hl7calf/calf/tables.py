@@ -4,8 +4,8 @@ Law: a table is data, the same text gives the same tables, and `digest` names ex
 always looked up together with their coding system: public feeds reuse 93971 for a laboratory panel.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from hl7calf.calf.lexicon import Lexicon, Phrase
@@ -80,6 +80,7 @@ class Tables:
     study_map: Mapping[tuple[str, str, str], Target]
     note: NoteTemplate
     digest: str
+    languages: tuple[str, ...] = ()
     cue_twins: Mapping[tuple[str, ...], Mapping[str, Phrase]] = field(repr=False, compare=False, default_factory=dict)
     words: frozenset[str] = field(repr=False, compare=False, default_factory=frozenset)
     rows: Mapping[str, tuple[Row, ...]] = field(repr=False, compare=False, default_factory=dict)
@@ -98,11 +99,12 @@ class Tables:
         return None
 
 
-def load_tables(files: Mapping[str, str]) -> Tables:
+def load_tables(files: Mapping[str, str], languages: Sequence[str] = ()) -> Tables:
     """Build the tables from the texts of the mapping files.
 
     Args:
-        files: name (`calcification.csv`, `note.txt`) to content.
+        files: name (`calcification.csv`, `note.txt`, `languages/es/cues.csv`) to content.
+        languages: those read beside English (`es`, `fr`, `de`, `pt`); their tables add rows, they replace none.
 
     Raises:
         MappingError: with every defect that keeps the tables from loading.
@@ -115,7 +117,12 @@ def load_tables(files: Mapping[str, str]) -> Tables:
                 Defect(name, 0, 0, "M_MISSING", "this table is missing", "copy it from the shipped mappings")
             )
             continue
-        rows[name] = tuple(read_rows(name, files[name], defects))
+        parts = [name, *(f"languages/{language}/{name}" for language in languages)]
+        rows[name] = tuple(row for part in parts if part in files for row in read_rows(part, files[part], defects))
+    for language in languages:
+        if not any(name.startswith(f"languages/{language}/") for name in files):
+            why, hint = "there are no tables of this language", "known: those under mappings/languages"
+            defects.append(Defect(f"languages/{language}", 0, 0, "M_LANGUAGE", why, hint))
     if "note.txt" not in files:
         defects.append(
             Defect("note.txt", 0, 0, "M_MISSING", "this file is missing", "copy it from the shipped mappings")
@@ -123,7 +130,7 @@ def load_tables(files: Mapping[str, str]) -> Tables:
     note = read_template(files.get("note.txt", ""), defects)
     if defects:
         raise MappingError(defects)
-    return _build(rows, note, digest_of(files))
+    return replace(_build(rows, note, digest_of(files)), languages=tuple(languages))
 
 
 def digest_of(files: Mapping[str, str]) -> str:
@@ -185,7 +192,7 @@ def phrases_of(rows: Iterable[Row], meaning: str) -> Iterable[Phrase]:
         values = row.values
         yield Phrase(
             words=words_of(values["phrase"]),
-            table=row.file.removesuffix(".csv"),
+            table=row.file.rpartition("/")[2].removesuffix(".csv"),
             concept=values[meaning],
             row=row.place,
             where=values.get("where", "both"),

@@ -50,15 +50,27 @@ class _Whole:
     setting: Setting
 
 
-def triage(payload: bytes, tables: Tables, recall: Recall | None = None) -> Verdict | None:
-    """Answer at once where a look at MSH suffices: unreadable, or no order message; None asks for `vet`."""
+def triage(
+    payload: bytes,
+    tables: Tables,
+    recall: Recall | None = None,
+    mode: Mode = Mode.UPGRADE,
+    policy: Policy | None = None,
+) -> Verdict | None:
+    """Answer at once where a quick look suffices; None asks for `vet`.
+
+    Unreadable bytes and what is no order message need only MSH; an order that cannot name a calcification and has no
+    remembered upgrade needs the prefilter and `recall` (None: the memory cannot be asked now).
+    """
     try:
         header = read_header(payload)
     except WireError as error:
         return _refused(payload, error)
-    if is_order_message(header) and not header.is_batch:
+    if not is_order_message(header) or header.is_batch:
+        return _passed(payload, header, tables, (NO_ORDER,))
+    if recall is None or may_mention(payload, header, _needles(tables)):
         return None
-    return _passed(payload, header, tables, (NO_ORDER,))
+    return vet(payload, tables, recall=recall, mode=mode, policy=policy, thorough=False)
 
 
 def vet(

@@ -14,7 +14,7 @@ _SUFFIXES = (".csv", ".txt")
 
 
 def read_mappings(folder: Path) -> dict[str, str]:
-    """Read every table and text of a mappings folder, by file name, in name order.
+    """Read every table and text of a mappings folder, by file name, in name order, languages/*/ last.
 
     Returns: file name to text; line ends as they stand, a byte order mark taken off.
 
@@ -26,14 +26,14 @@ def read_mappings(folder: Path) -> dict[str, str]:
                                    "`hl7calf init DIR` writes one")])
     texts: dict[str, str] = {}
     defects: list[Defect] = []
-    for path in sorted(folder.iterdir()):
+    for path in [*sorted(folder.iterdir()), *sorted(folder.glob("languages/*/*"))]:
         if path.suffix not in _SUFFIXES or path.name.startswith(".") or not path.is_file():
             continue
         read = _read(path)
         if isinstance(read, Defect):
             defects.append(read)
         else:
-            texts[path.name] = read
+            texts[path.relative_to(folder).as_posix()] = read
     if not texts and not defects:
         defects.append(Defect(folder.name, 0, 0, "T_EMPTY", "the folder holds no tables"))
     if defects:

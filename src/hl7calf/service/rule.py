@@ -90,6 +90,33 @@ class Rule:
             self._alarms.sound("V_RULE_OFF", now, failures=len(self._failures))
 
 
+class RouteRule:
+    """The rule as one route meets it: its own way of vetting, everything else the process's."""
+
+    def __init__(self, rule: Rule, vet: Vet, triage: Triage) -> None:
+        self._rule = rule
+        self._vet = vet
+        self._triage = triage
+
+    @property
+    def on(self) -> bool:
+        """Whether the rule is on."""
+        return self._rule.on
+
+    def triage(self, payload: bytes, recall: Recall | None) -> Verdict | None:
+        """As `Rule.triage`, the route's way."""
+        return self._triage(payload, self._rule.terms, recall)
+
+    def vet(self, payload: bytes, recall: Recall) -> tuple[Verdict | None, Fault | None]:
+        """As `Rule.vet`, the route's way."""
+        verdict = self._vet(payload, self._rule.terms, recall)
+        return (verdict, None) if proven(verdict, payload) else (None, INEXACT)
+
+    def failed(self, code: str, route: str, now: float) -> None:
+        """As `Rule.failed`."""
+        self._rule.failed(code, route, now)
+
+
 def proven(verdict: Verdict, payload: bytes) -> bool:
     """Tell whether outbound is inbound with exactly the recorded spans replaced, none outside an order's own."""
     if verdict.payload is not payload and verdict.payload != payload:

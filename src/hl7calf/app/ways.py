@@ -1,0 +1,50 @@
+"""Which rule a route's messages meet: orders toward radiology in the route's languages, or results on the way back.
+
+Law: one rule of the process, switched on and off, steered and reloaded as one; a route only chooses its way in.
+"""
+
+from dataclasses import dataclass
+
+from hl7calf.calf.return_path import map_back
+from hl7calf.calf.verdict import Recall, Verdict
+from hl7calf.calf.vetting import triage, vet
+from hl7calf.service.rule import Terms, Triage, Vet
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The full vetting and the quick look of one kind of route."""
+
+    vet: Vet
+    triage: Triage
+
+
+def way_of(direction: str, languages: tuple[str, ...]) -> Way:
+    """Return the way of a route.
+
+    Args:
+        direction: `orders` or `results`.
+        languages: read beside English; the terms hold one set of tables for each choice of the routes.
+    """
+    if direction == "results":
+        return Way(_back, _quick_back)
+
+    def full(payload: bytes, terms: Terms, recall: Recall) -> Verdict:
+        return vet(
+            payload, terms.tables[languages], recall=recall, mode=terms.mode, policy=terms.policy, thorough=False,
+            options=terms.options,
+        )  # fmt: skip
+
+    def quick(payload: bytes, terms: Terms, recall: Recall | None) -> Verdict | None:
+        return triage(payload, terms.tables[languages], recall, terms.mode, terms.policy)
+
+    return Way(full, quick)
+
+
+def _back(payload: bytes, terms: Terms, recall: Recall) -> Verdict:
+    return map_back(payload, recall)
+
+
+def _quick_back(payload: bytes, terms: Terms, recall: Recall | None) -> Verdict | None:
+    """Reading a result is quick; only a memory that is still being written makes it wait."""
+    return map_back(payload, recall) if recall is not None else None
