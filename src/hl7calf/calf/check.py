@@ -17,12 +17,12 @@ from hl7calf.calf.check_codes import check_codes
 from hl7calf.calf.check_map import check_map
 from hl7calf.calf.check_note import check_note
 from hl7calf.calf.check_phrases import check_phrases
+from hl7calf.calf.languages import language_of, languages_of, table_of
 from hl7calf.calf.proofs import Proofs
 from hl7calf.calf.schema import SCHEMAS, Row, read_rows
 from hl7calf.calf.tables import Tables, load_tables
 from hl7calf.errors import Defect, MappingError
 
-Rows = Mapping[str, tuple[Row, ...]]
 SUSPECT = "\u00c2\u00c3\u00e2\ufffd"
 """Printable characters that may be the remains of another encoding; the one behind them decides."""
 
@@ -31,38 +31,46 @@ def check_mappings(files: Mapping[str, str]) -> list[Defect]:
     """Return every defect of the mapping files, by file, line and column; an empty list when all is well.
 
     Args:
-        files: name (`calcification.csv`, `note.txt`) to content, as `load_tables` takes them.
+        files: name (`calcification.csv`, `note.txt`, `languages/es/cues.csv`) to content, as `load_tables` takes them.
     """
-    seen: list[Defect] = []
-    rows = {name: tuple(read_rows(name, files[name], seen)) for name in SCHEMAS if name in files}
     seen = list(_of_files(files))
-    seen += [_placed(d, files) for d in (*check_phrases(rows), *check_codes(rows))]
-    tables = _loaded(files, rows, seen)
-    if tables is not None:
-        seen += [_placed(d, files) for d in check_map(tables.rows, tables)]
-        seen += check_note(tables.note, tables.rows)
-        faulty = _in_question(seen)
-        seen += [_placed(d, files) for d in _unproven(tables, faulty)]
+    sound = {name: content.encode("utf-8", "replace").decode() for name, content in files.items()}
+    for language in ("", *languages_of(files)):
+        found = _of_language(sound, language, {f"{d.file}:{d.line}" for d in seen})
+        seen += [_placed(d, sound) for d in found if language_of(d.file) == language]
+        if not language and any(d.code[0] == "M" and d.code != "M_DUPLICATE" for d in found):
+            break  # English first: a language only adds to it
     return sorted(_once(seen), key=lambda d: (d.file, d.line, d.column, d.code))
 
 
-def _loaded(files: Mapping[str, str], rows: Rows, seen: list[Defect]) -> Tables | None:
-    """Load the tables; where that cannot be, what stands in the way joins `seen`."""
-    if any(d.code == "M_NEVER" and "nothing is left" in d.why for d in seen):
-        less = {name: _less(content, name, seen) for name, content in files.items()}
-        return _loaded(less, rows, seen) if less != dict(files) else None
+def _of_language(files: Mapping[str, str], language: str, faulty: set[str]) -> list[Defect]:
+    """Return the defects of the English tables, or of a language's beside them; columns are cell numbers.
+
+    Args:
+        faulty: rows (`file.csv:line`) already known to be wrong.
+    """
+    parts = {n: c for n, c in files.items() if table_of(n) in SCHEMAS and language_of(n) in ("", language)}
+    rows: dict[str, tuple[Row, ...]] = {}
+    for name in sorted(parts, key=lambda n: (language_of(n), list(SCHEMAS).index(table_of(n)))):
+        rows[table_of(name)] = rows.get(table_of(name), ()) + tuple(read_rows(name, parts[name], []))
+    found = [*check_phrases(rows), *check_codes(rows)]
     try:
-        return load_tables(files)
+        tables = load_tables(_loadable(files, found), (language,) if language else ())
     except MappingError as error:
-        seen += [_placed(_with_separator_hint(d, files), files) for d in error.defects]
-        return None
+        return [*found, *(_with_separator_hint(d, files) for d in error.defects)]
+    if not language:
+        found += [*check_map(tables.rows, tables), *check_note(tables.note, tables.rows)]
+    return [*found, *_unproven(tables, faulty | _in_question(found), language)]
 
 
-def _less(content: str, name: str, seen: list[Defect]) -> str:
-    """Blank the lines of a table whose phrase is empty once cut, so that the others can still be loaded."""
-    blank = {d.line for d in seen if d.file == name and d.code == "M_NEVER" and "nothing is left" in d.why}
-    lines = content.splitlines(keepends=True)
-    return "".join("\n" if number in blank else line for number, line in enumerate(lines, 1))
+def _loadable(files: Mapping[str, str], found: list[Defect]) -> dict[str, str]:
+    """Blank the rows whose phrase is empty once cut, so that the others can still be loaded."""
+    blank = {(d.file, d.line) for d in found if d.code == "M_NEVER" and "nothing is left" in d.why}
+    less = dict(files)
+    for file, _ in blank:
+        lines = files[file].splitlines(keepends=True)
+        less[file] = "".join("\n" if (file, n) in blank else line for n, line in enumerate(lines, 1))
+    return less
 
 
 def _in_question(defects: list[Defect]) -> set[str]:
@@ -71,18 +79,18 @@ def _in_question(defects: list[Defect]) -> set[str]:
     return named | {f"{d.file}:{d.line}" for d in defects}
 
 
-def _unproven(tables: Tables, faulty: set[str]) -> Iterator[Defect]:
+def _unproven(tables: Tables, faulty: set[str], language: str) -> Iterator[Defect]:
     proofs = Proofs(tables)
     for table in tables.rows.values():
         for row in table:
-            if row.place not in faulty:
+            if row.place not in faulty and language_of(row.file) == language:
                 yield from proofs.of(row)
 
 
 def _of_files(files: Mapping[str, str]) -> Iterator[Defect]:
     """Yield characters that do not belong into a text file, and files that no table is made of."""
     for name, content in files.items():
-        if name not in SCHEMAS and name != "note.txt":
+        if table_of(name) not in SCHEMAS and name != "note.txt":
             known = ", ".join(sorted({*SCHEMAS, "note.txt"}))
             yield Defect(name, 0, 0, "F_UNKNOWN", "no table has this name: the file is not read", "known: " + known)
         yield from _odd_characters(name, content.removeprefix("\ufeff"))
@@ -117,14 +125,14 @@ def _with_separator_hint(defect: Defect, files: Mapping[str, str]) -> Defect:
         return defect
     header = files[defect.file].lstrip("\ufeff").split("\n", 1)[0].strip()
     for separator, named in ((";", "semicolons"), ("\t", "tabs")):
-        if tuple(next(csv.reader([header], delimiter=separator), [])) == SCHEMAS[defect.file].columns:
+        if tuple(next(csv.reader([header], delimiter=separator), [])) == SCHEMAS[table_of(defect.file)].columns:
             return replace(defect, why=f"the columns are separated by {named}", hint="save as CSV with commas, UTF-8")
     return defect
 
 
 def _placed(defect: Defect, files: Mapping[str, str]) -> Defect:
     """Turn the number of a cell into the line and column of its first character."""
-    if not defect.line or defect.file not in SCHEMAS or defect.code in ("M_CELLS", "M_CSV"):
+    if not defect.line or table_of(defect.file) not in SCHEMAS or defect.code in ("M_CELLS", "M_CSV"):
         return defect
     line, column = Cells(files[defect.file]).place(defect.line, defect.column)
     return replace(defect, line=line, column=column)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from hl7calf.calf.lacking import FINDINGS
+from hl7calf.calf.languages import table_of
 from hl7calf.calf.note import FORBIDDEN
 from hl7calf.calf.schema import SCHEMAS, Row
 from hl7calf.calf.words import fold, words_of
@@ -36,7 +37,7 @@ OWN_WORDS_WIDTH = 40
 
 def column_defect(row: Row, column: str, code: str, why: str, hint: str = "") -> Defect:
     """Return a defect at one cell of a row; its column is the cell's number."""
-    return Defect(row.file, row.line, SCHEMAS[row.file].columns.index(column) + 1, code, why, hint)
+    return Defect(row.file, row.line, SCHEMAS[table_of(row.file)].columns.index(column) + 1, code, why, hint)
 
 
 def check_phrases(rows: Mapping[str, Sequence[Row]]) -> Iterator[Defect]:
@@ -58,7 +59,7 @@ def _spaces(row: Row) -> Iterator[Defect]:
 
 
 def _can_match(row: Row) -> Iterator[Defect]:
-    column = SCHEMAS[row.file].columns[0]
+    column = SCHEMAS[table_of(row.file)].columns[0]
     words = words_of(row[column])
     if not words:
         yield column_defect(row, column, "M_NEVER", "nothing is left of the phrase once it is cut into words",
@@ -68,14 +69,14 @@ def _can_match(row: Row) -> Iterator[Defect]:
 
 
 def _group(row: Row) -> str:
-    return "findings" if row.file in FINDINGS else row.file
+    return "findings" if table_of(row.file) in FINDINGS else table_of(row.file)
 
 
 def _duplicates(rows: Iterable[Row]) -> Iterator[Defect]:
     """Yield rows whose phrase another row before them already has, also in another of the findings tables."""
     first: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
     for row in rows:
-        column = SCHEMAS[row.file].columns[0]
+        column = SCHEMAS[table_of(row.file)].columns[0]
         before = first.setdefault((_group(row), words_of(row[column])), [])
         for other in before:
             if not _apart(row, other):
@@ -91,7 +92,7 @@ def _duplicates(rows: Iterable[Row]) -> Iterator[Defect]:
 
 def _apart(row: Row, other: Row) -> bool:
     """Tell whether two rows with the same phrase can both count: one for names and one for text, before and after."""
-    if row.file != other.file:
+    if table_of(row.file) != table_of(other.file):
         return False
     for column, both in (("where", "both"), ("direction", "both")):
         if column in row.values and row[column] != other[column]:
@@ -100,7 +101,7 @@ def _apart(row: Row, other: Row) -> bool:
 
 
 def _sense(row: Row) -> tuple[str, str]:
-    return (row.file, row[SCHEMAS[row.file].columns[1]])
+    return (table_of(row.file), row[SCHEMAS[table_of(row.file)].columns[1]])
 
 
 def _open_words(name: str, table: Sequence[Row]) -> Iterator[Defect]:

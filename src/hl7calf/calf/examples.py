@@ -9,6 +9,7 @@ needed when one of them reads differently without it.
 from collections.abc import Iterator, Mapping
 
 from hl7calf.calf.indication import OrderText
+from hl7calf.calf.languages import table_of
 from hl7calf.calf.order_text import Control, read_order_text
 from hl7calf.calf.passages import Passage
 from hl7calf.calf.schema import SCHEMAS, Row
@@ -22,14 +23,14 @@ from hl7calf.wire.orders import patient_parts, read_orders
 NAME = "US VENOUS DUPLEX LIMITED LEG"
 NAME_WITHOUT_EXTENT = "US VENOUS DUPLEX LEG"
 REASON = "left calf calcification on XR"
-REASONS = (REASON, "left calf pain", "calcification of left calf", "r/o DVT left calf calcification")
+REASONS = (REASON, "left calf pain", "calcification of left calf", "calcification on XR, left leg pain")
 STUDY_NAMES = ("", "LIMITED", "US LEG", "VENOUS LEG")
 MISSPELT_TRIES = 12
 
 
 def is_in_name(row: Row) -> bool:
     """Tell whether the row's phrase is looked for in the name of the study, and its example put there."""
-    return row.file == "studies.csv" or row.values.get("where") == "name"
+    return table_of(row.file) == "studies.csv" or row.values.get("where") == "name"
 
 
 def orders_of(row: Row, tables: Tables, spelt: Mapping[str, tuple[Row, ...]]) -> Iterator[OrderText]:
@@ -39,7 +40,9 @@ def orders_of(row: Row, tables: Tables, spelt: Mapping[str, tuple[Row, ...]]) ->
         tables: the tables to read with, the row's effect on spelling included.
         spelt: the phrase rows by the words of their phrases, for the examples of misspellings.
     """
-    match row.file:
+    match table_of(row.file):
+        case "study_map.csv":
+            return  # proven by a whole message, see `proofs`
         case "questions.csv":
             yield question_order(row["example"], tables)
         case "misspellings.csv":
@@ -61,7 +64,7 @@ def example_order(row: Row, example: str, tables: Tables) -> OrderText:
     """Return `example` as an order, in the place where the row's phrase belongs."""
     if is_in_name(row):
         return text_order(example, REASON, tables)
-    return text_order(NAME_WITHOUT_EXTENT if row.file == "extent.csv" else NAME, example, tables)
+    return text_order(NAME_WITHOUT_EXTENT if table_of(row.file) == "extent.csv" else NAME, example, tables)
 
 
 def text_order(name: str, reason: str, tables: Tables, codes: tuple[str, ...] = ()) -> OrderText:

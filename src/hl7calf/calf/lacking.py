@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from hl7calf.calf.languages import table_of
 from hl7calf.calf.lexicon import Lexicon, Mention
 from hl7calf.calf.schema import Row
 from hl7calf.calf.tables import FINDING_TABLES, Tables
@@ -38,13 +39,13 @@ def without_row(tables: Tables, row: Row) -> Tables:
 
     `Tables.words`, which only mends words cut at the seam of two OBX rows, is left as it is.
     """
-    if row.file in _KEYED:
-        field, key = _KEYED[row.file]
+    if table_of(row.file) in _KEYED:
+        field, key = _KEYED[table_of(row.file)]
         return _replaced(tables, {field: _less(getattr(tables, field), key(row))})
     changes: dict[str, Any] = {
         name: LackingLexicon(lexicon, row.place) for name, lexicon in lexicons_of(tables).items()
     }
-    if row.file == "cues.csv" and (words := words_of(row["phrase"])) in tables.cue_twins:
+    if table_of(row.file) == "cues.csv" and (words := words_of(row["phrase"])) in tables.cue_twins:
         changes["cue_twins"] = _less(tables.cue_twins, words)
     return _replaced(tables, changes)
 

@@ -18,6 +18,7 @@ from hl7calf.calf.examples import (
 )
 from hl7calf.calf.indication import OrderText, read_indication
 from hl7calf.calf.lacking import lexicons_of, without_row
+from hl7calf.calf.languages import table_of
 from hl7calf.calf.lexicon import Lexicon, Mention
 from hl7calf.calf.meaning import Meaning, meaning_of
 from hl7calf.calf.schema import SCHEMAS, Row
@@ -37,16 +38,16 @@ class Proofs:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self.spelt = rows_by_word(tables)
-        self._read: dict[OrderText, Meaning] = {}
+        self._read: dict[object, Meaning] = {}
 
     def of(self, row: Row) -> Iterator[Defect]:
         """Yield what is wrong with a row's example and counterexample."""
         if "example" in row.values and not row["example"].strip():
             why = "the row has no example"
             yield _defect(row, "example", "P_NO_EXAMPLE", why, "write a sentence in which a referrer would use it")
-        elif row.file == "study_map.csv":
+        elif table_of(row.file) == "study_map.csv":
             yield from self._of_map(row)
-        elif row.file == "systems.csv" and self._leads_to_the_map(row):
+        elif table_of(row.file) == "systems.csv" and self._leads_to_the_map(row):
             pass
         elif not self._is_needed(row):
             yield self._covered(row)
@@ -54,9 +55,10 @@ class Proofs:
             yield from self._of_counterexample(row)
 
     def _meaning(self, order: OrderText) -> Meaning:
-        known = self._read.get(order)
+        key = (order.triplets, order.codes, tuple((p.path, p.kind, p.value) for p in order.passages))
+        known = self._read.get(key)
         if known is None:
-            known = self._read[order] = meaning_of(read_indication(order, self.tables))
+            known = self._read[key] = meaning_of(read_indication(order, self.tables))
         return known
 
     def _is_needed(self, row: Row) -> bool:
@@ -77,9 +79,9 @@ class Proofs:
         )
 
     def _covered(self, row: Row) -> Defect:
-        if not SCHEMAS[row.file].phrases or SCHEMAS[row.file].columns[0] != "phrase":
+        if not SCHEMAS[table_of(row.file)].phrases or SCHEMAS[table_of(row.file)].columns[0] != "phrase":
             why = "orders read the same without this row: it is covered by another one, or changes nothing"
-            return _defect(row, SCHEMAS[row.file].columns[0], "P_COVERED", why, "delete the row")
+            return _defect(row, SCHEMAS[table_of(row.file)].columns[0], "P_COVERED", why, "delete the row")
         own, instead = self._own(row, row["example"])
         if not own:
             return self._silent(row)
@@ -108,12 +110,14 @@ class Proofs:
         why = "the example does not hold the phrase"
         for lexicon in lexicons_of(self.tables).values():
             for mention in self._mentions(row, row["example"], lexicon):
-                if wanted & set(mention.phrase.words) and mention.phrase.table == row.file.removesuffix(".csv"):
+                if wanted & set(mention.phrase.words) and mention.phrase.table == table_of(row.file).removesuffix(
+                    ".csv"
+                ):
                     why = f"the example does not use this row: {_named(mention)} takes its place"
         return _defect(row, "example", "P_SILENT", why, "write an example in which the phrase stands by itself")
 
     def _mentions(self, row: Row, text: str, lexicon: Lexicon) -> list[Mention]:
-        if row.file == "questions.csv":
+        if table_of(row.file) == "questions.csv":
             return lexicon.find(tokenize(text.partition(": ")[0]), "text")
         where = "name" if is_in_name(row) else "text"
         return lexicon.find(tokenize(text, self.tables.respelled), where)
@@ -146,7 +150,7 @@ def read_example(row: Row, tables: Tables) -> Meaning:
 
 def _reads_the_same_order(row: Row) -> bool:
     """Tell whether leaving the row out cannot change the order's own tokens, only how they are read."""
-    return row.file not in ("misspellings.csv", "systems.csv", "questions.csv", "study_map.csv")
+    return table_of(row.file) not in ("misspellings.csv", "systems.csv", "questions.csv", "study_map.csv")
 
 
 def _pairs(whole: Iterator[OrderText], less: Iterator[OrderText]) -> Iterator[tuple[OrderText, OrderText]]:
@@ -161,4 +165,4 @@ def _named(mention: Mention) -> str:
 
 
 def _defect(row: Row, column: str, code: str, why: str, hint: str) -> Defect:
-    return Defect(row.file, row.line, SCHEMAS[row.file].columns.index(column) + 1, code, why, hint)
+    return Defect(row.file, row.line, SCHEMAS[table_of(row.file)].columns.index(column) + 1, code, why, hint)
