@@ -142,6 +142,22 @@ _decision("park", "Take queued messages out of their lane until a person decides
 _decision("release", "Send parked messages on, each in its old place.")
 
 
+def _steer(kind: str, does: str) -> None:
+    """Add one subcommand that asks the service to stop forwarding, or to go on."""
+
+    @queue.command(kind, help=does, short_help=does)
+    @click.option(
+        "--reason", required=True, metavar="TEXT", help="Why; kept in the log with your name. No patient data."
+    )
+    @store_options
+    def steer(reason: str, config: Path | None, data_dir: Path | None) -> None:
+        say(terminal().fold(clean(ask(find_store(config, data_dir), kind, reason))))
+
+
+_steer("pause", "Stop forwarding on all routes; intake goes on.")
+_steer("resume", "Go on forwarding, also after a restore.")
+
+
 def line_to_json(line: "MessageLine") -> dict[str, object]:
     """Return one message of a list for scripts; no bytes but what the header said."""
     return {
