@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hl7calf.service.delivery import (
     BackOff,
@@ -26,6 +28,26 @@ def test_a1_a_positive_answer_with_our_control_id_is_a_delivery(code: str) -> No
     attempted = judge(ack("A1", code), b"A1")
     assert (attempted.outcome, attempted.ack_code, attempted.reconnect) == (Outcome.DELIVERED, code, False)
     assert attempted.ack == ack("A1", code)
+
+
+@given(
+    code=st.sampled_from(["AA", "CA", "AE", "XX", "aa", ""]),
+    given_id=st.sampled_from(["A1", "A2", "", "MSA", "A1 "]),
+    ends=st.sampled_from(["\r", "\n", "\r\n"]),
+    before=st.sampled_from(["", "\ufeff", " ", "\r"]),
+    after=st.sampled_from(["", "MSA|AA|A1\r", "MSH|^~\\&|\r", "ERR|||207\r", "MSA", "ZMSA|x\r"]),
+    separator=st.sampled_from(["|", "#", "^", "A", "\r"]),
+    tail=st.sampled_from(["", "|", "|text", "|text|"]),
+)
+def test_the_quick_look_at_an_answer_says_what_the_careful_one_says(
+    code: str, given_id: str, ends: str, before: str, after: str, separator: str, tail: str
+) -> None:
+    text = f"{before}MSH|^~\\&|RIS||CPOE||2026||ACK|R1|P|2.5\rMSA|{code}|{given_id}{tail}\r{after}"
+    answer = text.replace("^~", "*~").replace("|", separator).replace("\r", ends).encode()
+    quick = judge(answer, b"A1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hl7calf.service.delivery._usual_code", lambda answer, control_id: "")
+        assert judge(answer, b"A1") == quick
 
 
 def test_a2_a_positive_answer_with_another_control_id_is_none_and_the_connection_must_go() -> None:

@@ -1,6 +1,6 @@
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -60,6 +60,19 @@ def test_no_more_connections_than_allowed_are_opened() -> None:
     assert len(bench.attempts) == 1, "one lane needs one"
     bench.lines.want(5)
     assert len(bench.attempts) == 2
+
+
+def test_a_connection_that_stands_at_once_is_one_and_not_a_thousand() -> None:
+    bench = Bench(count=2)
+
+    def at_once(factory: Any) -> Deferred[Any]:
+        line = factory.buildProtocol(None)
+        line.makeConnection(Transport())
+        return succeed(line)
+
+    bench.lines._connect = at_once
+    bench.lines.want(1)
+    assert bench.lines.open_count == 1
 
 
 def test_a_busy_connection_is_not_free() -> None:

@@ -70,8 +70,10 @@ class Lines:
 
     def want(self, lanes: int) -> None:
         """See that connections are opened for so many lanes, unless the destination is left in peace for now."""
-        most = 1 if self._failures else min(lanes, self._count - len(self._open))
-        while len(self._opening) < most and not self._closed and self._timer is None:
+        most = 1 if self._failures else lanes
+        for _ in range(min(most - len(self._opening), self._count - len(self._open) - len(self._opening))):
+            if self._closed or self._timer is not None:
+                return
             opening = self._connect(_Lines(self._make))
             self._opening.add(opening)
             opening.addCallbacks(self._connected, self._not_connected, callbackArgs=(opening,), errbackArgs=(opening,))
