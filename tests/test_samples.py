@@ -58,7 +58,6 @@ NAMES = [str(path.relative_to(SAMPLES)) for path in FILES]
 # Where the rule as it stands is held to be wrong, not the sample; to be emptied, see the reasons.
 SITE_OVER_A_COMMA = "sites: `cast on right leg, calcification right calf` is attached to the leg"
 PENDING = {
-    "review/x5-abnormal-limb-imaging-and-calf-pain.hl7": "X5 is not raised by R93.6 and calf pain",
     "review/x12-after-vein-ablation.hl7": SITE_OVER_A_COMMA,
     "review/x12-graft-surveillance.hl7": SITE_OVER_A_COMMA,
     "review/x16-cast.hl7": SITE_OVER_A_COMMA,
@@ -82,7 +81,6 @@ def recodes(verdict: Verdict) -> bool:
     return any(change.path != "NTE" for change in verdict.modifications)
 
 
-@pytest.mark.usefixtures("pending")
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_the_folder_says_what_happens(path: Path) -> None:
     own = verdicts()[path]
@@ -97,7 +95,6 @@ def test_the_folder_says_what_happens(path: Path) -> None:
     assert path.parent.name == "refused" or not any(is_refused(v) for v in own)
 
 
-@pytest.mark.usefixtures("pending")
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_the_bytes_that_leave_are_the_expected_ones(path: Path) -> None:
     if path.parent.name == "refused":
@@ -169,8 +166,8 @@ def test_the_readme_says_where_the_numbers_of_the_notes_begin() -> None:
         if name.startswith("refused/"):
             continue
         said = {int(n) for n in re.findall(r"from ([0-9]+) on", expected)}
-        assert name in PENDING or said == numbers - {1}, (name, said, numbers)
-        assert name in PENDING or bool(numbers) is ("NTE" in expected.replace("no NTE", "")), name
+        assert said == numbers - {1}, (name, said, numbers)
+        assert bool(numbers) is ("NTE" in expected.replace("no NTE", "")), name
 
 
 def test_every_folder_is_known_and_there_are_enough() -> None:

@@ -48,6 +48,8 @@ def test_the_duration_of_a_symptom_is_read(text: str, expected: str | None) -> N
     "DVT 3 years ago, calf pain",
     "follow up in 2 weeks",
     "films 2 weeks ago",
+    "calf pain 3 days ago",
+    "calf swelling, seen 3 days ago",
     "",
 ])  # fmt: skip
 def test_the_time_of_something_else_is_no_duration(text: str) -> None:
