@@ -55,11 +55,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def console_process(folder: Path) -> Iterator[str]:
+def console_process(folder: Path, *options: str, mappings: Path | None = None) -> Iterator[str]:
     """Run `hl7calf console` over the store in `folder/var` and yield its address."""
     settings = folder / "hl7calf.toml"
     settings.write_text(
-        SETTINGS.format(data_dir=json.dumps(str(folder / "var")), mappings=json.dumps(str(shipped_mappings())))
+        SETTINGS.format(
+            data_dir=json.dumps(str(folder / "var")), mappings=json.dumps(str(mappings or shipped_mappings()))
+        )
     )
     port = free_port()
     command = [

@@ -17,6 +17,7 @@ from hl7calf.console.trial import LONGEST_TEXT, Asked, Tried, try_sentence
 from hl7calf.console.visit import Answer, Visit
 
 MOST_ROWS = 300
+LOOK_BACK = 50  # a message that could not be read names no mappings
 EXAMPLE = "Left calf pain x 3 weeks. XR: calcification in the left calf. No fever. R/O DVT."
 
 
@@ -32,11 +33,12 @@ class TableShown:
 def show(desk: Desk, visit: Visit) -> Answer:
     """List the files, their defects, and whether the service uses them."""
     texts, tables = desk.mappings.texts(), desk.mappings.tables()
-    last = desk.archive.log_page(Wanted(kind="message"), limit=1).entries
+    last = desk.archive.log_page(Wanted(kind="message"), limit=LOOK_BACK).entries
+    used = next((entry.content["mappings"] for entry in last if entry.content.get("mappings")), "")
     return desk.page(
         visit, "mappings.html", nav="mappings", tables=[_listed(name, text) for name, text in texts.items()],
         defects=desk.mappings.defects(), digest=tables.digest if tables else "",
-        in_force=str(last[0].content.get("mappings", "")) if last else "",
+        in_force=str(used),
     )  # fmt: skip
 
 
