@@ -188,7 +188,7 @@ def test_the_course_holds_the_policy_and_what_it_allows_on_which_day(tmp_path: P
     assert course.allowed(Mode.UPGRADE) == (Mode.UPGRADE, "")
     day[0] = date(2027, 1, 16)
     assert course.allowed(Mode.UPGRADE)[0] is Mode.ANNOTATE
-    assert course.digest == course.tables.digest
+    assert course.digest == course.tables[()].digest
 
 
 def test_settings_without_a_policy_have_none(tmp_path: Path) -> None:
