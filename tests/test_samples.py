@@ -55,23 +55,6 @@ FILES = sample_files()
 NAMES = [str(path.relative_to(SAMPLES)) for path in FILES]
 
 
-# Where the rule as it stands is held to be wrong, not the sample; to be emptied, see the reasons.
-SITE_OVER_A_COMMA = "sites: `cast on right leg, calcification right calf` is attached to the leg"
-PENDING = {
-    "review/x12-after-vein-ablation.hl7": SITE_OVER_A_COMMA,
-    "review/x12-graft-surveillance.hl7": SITE_OVER_A_COMMA,
-    "review/x16-cast.hl7": SITE_OVER_A_COMMA,
-}
-
-
-@pytest.fixture
-def pending(request: pytest.FixtureRequest, path: Path) -> None:
-    """Let a test of a pending sample fail."""
-    reason = PENDING.get(str(path.relative_to(SAMPLES)))
-    if reason:
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
-
-
 def is_refused(verdict: Verdict) -> bool:
     """Tell whether the service refuses it: unreadable, or without the control ID an acknowledgment needs."""
     return verdict.action is Action.REFUSE or not verdict.control_id
@@ -148,7 +131,7 @@ def test_the_readme_names_the_gates_that_are_told() -> None:
         told = {gate.code for order in orders for gate in order.gates}
         told |= {code for code, risk in RISKS.items() if any(risk in order.facts.risk_factors for order in orders)}
         named = set(re.findall(r"\bX[0-9]+\b", expected))
-        assert name in PENDING or not named or named & told, (name, named, told)
+        assert not named or named & told, (name, named, told)
 
 
 def first_numbers(verdict: Verdict) -> set[int]:
@@ -179,7 +162,6 @@ NAMED = [path for path in FILES if re.match(r"x[0-9]+-", path.name)]
 RISKS = {"X18": "pregnancy", "X29": "anticoagulated"}  # conditions of the patient that close no gate
 
 
-@pytest.mark.usefixtures("pending")
 @pytest.mark.parametrize("path", NAMED, ids=[str(path.relative_to(SAMPLES)) for path in NAMED])
 def test_a_file_named_for_a_gate_shows_that_gate(path: Path) -> None:
     code = path.name.split("-")[0].upper()

@@ -140,3 +140,25 @@ def test_a_broken_line_inside_the_order_stops_the_change() -> None:
     broken = order().replace(b"Left calf", b"Left\rcalf")
     verdict = judge(broken)
     assert not verdict.changed
+
+
+@pytest.mark.parametrize(
+    "unit", ["no pain, ? calcification or swelling, denies lump. ", "(x) ", "calf ", "? ", "cast, "]
+)
+def test_a_text_too_long_to_be_read_is_never_upgraded_and_takes_bounded_time(unit: str) -> None:
+    from time import process_time  # the processor's, not the wall's: other tests run beside
+
+    payload = order(CLASSIC + ". " + unit * (200_000 // len(unit)))
+    started = process_time()
+    verdict = judge(payload)
+    assert process_time() - started < 2
+    assert (verdict.outbound is payload, verdict.action) == (True, Action.REVIEW)
+
+
+def test_a_field_of_five_megabytes_takes_under_two_seconds() -> None:
+    from time import process_time
+
+    payload = order("x" * 5_000_000)
+    started = process_time()
+    assert judge(payload).outbound is payload
+    assert process_time() - started < 2
