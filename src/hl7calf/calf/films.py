@@ -11,7 +11,7 @@ from hl7calf.calf.tables import Tables
 from hl7calf.calf.words import Token
 
 OF = frozenset({"of", "the", "l", "r", "left", "right", "lt", "rt"})
-FORWARD_LINKS = frozenset({"/", "and", "&"})
+FORWARD_LINKS = frozenset({"/", "and", "&", "to"})
 BACKWARD_LINKS = frozenset({"to", "/"})
 
 

@@ -50,10 +50,11 @@ REASONS = {
 }
 INFORMATIVE = frozenset({"X6", "X7", "X18", "X27", "X29"})
 """Gates that are told but do not send the order to a person."""
+RESCANS = frozenset("rescan rescanned resolution propagation propagated untreated surveillance".split())
 FOLLOWING = frozenset("known followup residual interval recheck reassess resolving".split())
 PASSED_OVER = frozenset(
     "l r lt rt left right bilateral acute distal proximal prox vein deep of the her his new dx diagnosed chronic "
-    "subacute isolated occlusive nonocclusive partial up".split()
+    "subacute isolated occlusive nonocclusive partial up case popliteal femoral tibial peroneal soleal calf".split()
 )
 LOCAL = frozenset({"X12", "X16", "X24", "X25"})
 OF_THE_LEG = frozenset({"calf", "leg", "tibfib", "shin", "knee", "thigh", "ankle", "popliteal", "foot", "heel"})
@@ -103,6 +104,8 @@ def follows_known_dvt(reads: Iterable[Read]) -> bool:
     for read in reads:
         tokens = read.passage.tokens
         for found in (f for f in read.findings if f.mention.concept == "dvt" and f.status == "affirmed"):
+            if not is_long_ago(found, 9999) and _is_rescanned(read, found):
+                return True
             low = max(0, found.mention.first - 6)
             inside = {t for s in read.sites for t in range(s.first, s.last)}
             for index in range(found.mention.first - 1, low - 1, -1):
@@ -112,6 +115,12 @@ def follows_known_dvt(reads: Iterable[Read]) -> bool:
                 if index not in inside and norm not in PASSED_OVER:
                     break
     return False
+
+
+def _is_rescanned(read: Read, found: Found) -> bool:
+    """Tell whether the DVT's own sentence speaks of looking again: `untreated soleal DVT, 1 wk rescan`."""
+    words = {t.norm for i, t in enumerate(read.passage.tokens) if read.sentence_of(i) == found.sentence}
+    return bool(words & RESCANS)
 
 
 def study_gates(study: Study, has_venous_question: bool) -> list[Gate]:

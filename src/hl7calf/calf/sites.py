@@ -24,6 +24,24 @@ SHOWING = frozenset(
     "shows show showed has have had contains contained demonstrates demonstrated with w reveals is was".split()
 )
 LINKS = frozenset({"and", "&", "/", "or", "+", "to", "plus"})
+PARTING = (
+    LINKS
+    | PREPOSITIONS
+    | frozenset(", - : ( with w has had no shows showed reported reports demonstrates reveals noted saw".split())
+)
+"""Words after which a site no longer leads to the calcification: `right leg, calcification right calf`."""
+PLACING = frozenset({"of", "in", "within", "at"})
+DETERMINERS = frozenset(
+    "the a an her his their my both l r lt rt left right bilateral medial lateral mid distal proximal upper lower deep "
+    "superficial anterior posterior same that this area region part of".split()
+)
+NO_PLACE = frozenset(
+    "keeping uncertain unclear unknown unspecified undetermined indeterminate doubtful questionable little small large "
+    "size significance origin etiology aetiology nature recent new old question concern note interest addition context "
+    "setting view association relation nonspecific clinical benign this least several multiple two three some varying "
+    "variable mixed amorphous patient patients her him regard regards line".split()
+)
+"""Words after `of` and `in` that name no place: `of uncertain significance`, `in keeping with`."""
 CLAIMANTS = frozenset({"symptoms", "findings", "risk_factors"})
 VAGUE = frozenset({"leg", "tibfib"})
 
@@ -64,6 +82,8 @@ class Attachment:
             or self._filmed(read, found, here, free)
             or self._near(read, found, free)
         )
+        if chosen is None and self._names_unknown_place(read, found):
+            return Attached(found, (("unknown", ""),), (), read)
         if chosen is None:
             distant = self._elsewhere(read, found, here)
             if distant is None:
@@ -114,29 +134,7 @@ class Attachment:
                 break
             between = range(site.last, found.mention.first)
             words = {read.passage.tokens[i].norm for i in between}
-            if len(between) > 4 or words & (
-                LINKS
-                | PREPOSITIONS
-                | {
-                    "-",
-                    ":",
-                    "(",
-                    "with",
-                    "w",
-                    "has",
-                    "had",
-                    "no",
-                    "shows",
-                    "showed",
-                    "reported",
-                    "reports",
-                    "demonstrates",
-                    "reveals",
-                    "noted",
-                    "saw",
-                    "and",
-                }
-            ):
+            if len(between) > 4 or words & PARTING:
                 continue
             if any(f.mention.first in between and f.mention.phrase.table in CLAIMANTS for f in read.findings):
                 continue
@@ -176,6 +174,21 @@ class Attachment:
             first <= f.mention.first < last and f.mention.phrase.table in CLAIMANTS and f.mention.concept != "mass"
             for f in read.findings
         )
+
+    def _names_unknown_place(self, read: Read, found: Found) -> bool:
+        """`calcinosis of the earlobes`: a place is named that no table knows, so it is not the calf of elsewhere."""
+        tokens = read.passage.tokens
+        index = found.mention.last
+        if index >= len(tokens) or tokens[index].norm not in PLACING:
+            return False
+        index += 1
+        while index < len(tokens) and tokens[index].norm in DETERMINERS:
+            index += 1
+        if index >= len(tokens) or read.sentence_of(index) != found.sentence:
+            return False
+        word = tokens[index]
+        known = word.norm in self.tables.words or word.norm in NO_PLACE
+        return word.is_word and word.norm.isalpha() and len(word.norm) > 2 and not known
 
     def _filmed(self, read: Read, found: Found, here: Sequence[Mention], free: Sequence[Mention]) -> Mention | None:
         """`calf pain, calcification on x-ray of leg`: the film's region, where the calf belongs to the pain alone."""

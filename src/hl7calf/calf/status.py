@@ -17,7 +17,7 @@ from hl7calf.calf.study import Study
 
 ORDER = ("affirmed", "uncertain", "historical", "negated")
 EARLIER = frozenset("old prior previous previously earlier last initial initially ago before first former".split())
-NOT_THE_LEG = frozenset({"shin"})
+UNPLACED = frozenset({"shin", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def decide_calcification(
         ["affirmed"] if coded.calcified or coded.elsewhere else []
     )
     named = {s for a in attached for s in a.names}
-    is_vague = (not named or bool(named & (VAGUE | NOT_THE_LEG))) and not (coded.elsewhere and not named)
+    is_vague = (not named or bool(named & (VAGUE | UNPLACED))) and not (coded.elsewhere and not named)
     if not named and study.region == "other":
         is_vague = False
     return Calcification(

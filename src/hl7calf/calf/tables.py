@@ -158,7 +158,10 @@ def _build(rows: Mapping[str, tuple[Row, ...]], note: NoteTemplate, digest: str)
         studies=lexicon("studies.csv", "means"),
         gates=lexicon("gates.csv", "gate"),
         questions=lexicon("questions.csv", "means"),
-        respelled={fold(r["written"].strip()): fold(r["meant"].strip()) for r in rows["misspellings.csv"]},
+        respelled={
+            w if (w := r["written"].strip()).isupper() else fold(w): fold(r["meant"].strip())
+            for r in rows["misspellings.csv"]
+        },
         units={fold(r["word"]): r["unit"] for r in rows["durations.csv"]},
         systems={r["written"].strip().upper(): r["system"].strip() for r in rows["systems.csv"]},
         study_codes={

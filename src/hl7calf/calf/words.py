@@ -44,17 +44,23 @@ def tokenize(value: str, respelled: Mapping[str, str] | None = None) -> list[Tok
     """Cut `value` into tokens, in order.
 
     Args:
-        respelled: closed list of misspelt words and what they mean; whole words only.
+        respelled: closed list of misspelt words and what they mean; whole words only. A capital abbreviation
+            (`MO`) counts as written, in text that is not all capitals and not behind a number (`2 MO`).
     """
     tokens: list[Token] = []
     respelled = respelled or {}
+    shouts = value.isupper()
     position, size, last_end = 0, len(value), -1
     while position < size:
         char = value[position]
         if char.isalnum():
             end = _word_end(value, position, size)
-            norm = fold(value[position:end]).replace("’", "'")
-            tokens.append(Token(respelled.get(norm, norm), position, end, position == last_end, True))
+            written = value[position:end]
+            norm = fold(written).replace("’", "'")
+            meant = respelled.get(norm, norm)
+            if written in respelled and not shouts and not (tokens and tokens[-1].norm[-1:].isdigit()):
+                meant = respelled[written]
+            tokens.append(Token(meant, position, end, position == last_end, True))
             position = last_end = end
         elif char == "\n" or not (char.isspace() or char == "_" or unicodedata.combining(char)):
             if char in HYPHENS and _is_joint(value, position, size):
