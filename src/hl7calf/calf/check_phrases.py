@@ -159,7 +159,7 @@ def _misspelling(row: Row, known: Mapping[str, Row], seen: Mapping[str, Row]) ->
     elif written in STOP_WORDS:
         why = f"`{written}` is a word of its own and must not be read as `{meant}`"
         yield column_defect(row, "written", "M_STOP_WORD", why, "delete the row")
-    elif written in known:
+    elif written in known and not row["written"].strip().isupper():  # capitals count only as written: `MO`, not `mo`
         why = f"`{written}` is a word of {known[written].place}, which could never be found"
         yield column_defect(row, "written", "M_KNOWN_WORD", why, "delete one of the two rows")
     if meant not in known:
