@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hl7calf.service.acknowledging import Acknowledger
@@ -81,6 +81,8 @@ def test_many_different_senders_each_get_their_own_back() -> None:
         assert read_ack(answer).control_id == b"ID%d" % n
 
 
+@example(b"A\x1c", b"", "", "", b"", b"ORM^O01", b"2.3")
+@example(b"\x00T\x00", b"\x00S\x00", "", "", b"", b"ORM^O01", b"2.3")
 @given(
     control_id=st.binary(min_size=1, max_size=30).filter(lambda b: not set(b) & set(b"|\r\n")),
     facility=st.binary(max_size=8).filter(lambda b: not set(b) & set(b"|\r\n")),

@@ -104,17 +104,22 @@ def test_what_is_in_the_store_is_sent_before_what_comes_new() -> None:
 
 
 def test_nothing_is_sent_before_the_start_nor_while_paused() -> None:
-    bench = Bench()
+    bench = Bench(stored=[queued(1)])
+    bench.journal.auto = True
     bench.forwarder.feed(queued(1))
     assert bench.attempts == []
     bench.forwarder.pause(True)
     bench.forwarder.start()
     assert bench.attempts == []
-    bench.stored = [queued(1)]
     bench.forwarder.pause(False)
-    bench.forwarder.reread()
     bench.connect()
     assert bench.sent() == [message("C1")]
+    bench.forwarder.pause(True)
+    bench.answer("C1")
+    bench.forwarder.feed(queued(2))
+    assert bench.sent() == [], "the answer in flight was the last"
+    bench.forwarder.pause(False)
+    assert bench.sent() == [message("C2")]
 
 
 def test_a_passing_refusal_waits_and_then_goes_before_all_others() -> None:

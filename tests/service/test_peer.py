@@ -229,6 +229,20 @@ def test_who_was_told_to_go_and_stays_is_cut_off(bench: Bench) -> None:
     assert bench.transport.aborted
 
 
+def test_nothing_is_taken_from_who_was_told_to_go(bench: Bench) -> None:
+    bench.peer.hang_up()
+    bench.peer.dataReceived(frame(message()))
+    assert bench.reception.taken == []
+
+
+def test_a_frame_that_came_in_two_pieces_is_not_unfinished_any_more(bench: Bench) -> None:
+    whole = frame(message())
+    bench.peer.dataReceived(whole[:20])
+    bench.peer.dataReceived(whole[20:])
+    bench.later(100)
+    assert bench.reception.faults == [] and not bench.transport.disconnecting
+
+
 def test_what_an_unfinished_frame_holds_is_told_to_the_floor(bench: Bench) -> None:
     bench.peer.dataReceived(b"\x0b" + b"x" * 5000)
     bench.peer.dataReceived(b"y" * 100 + b"\x1c\r")

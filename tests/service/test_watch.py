@@ -97,6 +97,14 @@ def test_a_store_that_has_nothing_to_do_is_well() -> None:
     assert bench.watch.store_is_well and bench.codes == []
 
 
+def test_a_commit_that_has_just_begun_after_a_quiet_night_does_not_hang() -> None:
+    bench = started()
+    bench.seconds(100)
+    bench.writer.waiting = 1
+    bench.seconds(5)
+    assert bench.watch.store_is_well and bench.codes == []
+
+
 def test_p14_the_books_become_figures_every_ten_seconds() -> None:
     bench = started()
     bench.books = Books(received=5, queued=2, delivered=1, parked=1, quarantined=1)
