@@ -82,7 +82,8 @@ def show_evidence(
     shown += [_evidence("calcification", a.found.status, a.found.passage, a.found.mention) for a in attached]
     for read in reads:
         shown += [_evidence("site", m.concept, read.passage, m) for m in read.sites]
-        shown += [_evidence("cue", m.concept, read.passage, m) for m in read.cues if m.concept not in ("contrast", "no cue")]
+        telling = [m for m in read.cues if m.concept not in ("contrast", "no cue")]
+        shown += [_evidence("cue", m.concept, read.passage, m) for m in telling]
         shown += [
             _evidence(f.mention.concept, f.status, read.passage, f.mention)
             for f in read.findings

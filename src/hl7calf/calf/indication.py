@@ -94,7 +94,8 @@ def read_indication(
     if "complete" in earlier and not any(g.code == "X14" for g in gates):
         gates.append(gate("X14"))
     foreign = is_foreign(order.passages, tables.languages)
-    action, kept = _decide(order, study, facts, calcification, gates, extents, any(r.code == "X9" for r in raised), foreign)
+    arterial = any(r.code == "X9" for r in raised)
+    action, kept = _decide(order, study, facts, calcification, gates, extents, arterial, foreign)
     return Indication(
         action, kept, facts, study, show_evidence(reads, attached, study, raised, order.passages, tables),
         name_pitfalls(study, facts, reads, extents),

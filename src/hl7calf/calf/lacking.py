@@ -11,7 +11,7 @@ from typing import Any
 from hl7calf.calf.languages import table_of
 from hl7calf.calf.lexicon import Lexicon, Mention
 from hl7calf.calf.schema import Row
-from hl7calf.calf.tables import FINDING_TABLES, Tables
+from hl7calf.calf.tables import FINDING_TABLES, Tables, as_written
 from hl7calf.calf.words import Token, fold, words_of
 
 FINDINGS = frozenset(name for name, _ in FINDING_TABLES)
@@ -52,7 +52,7 @@ def without_row(tables: Tables, row: Row) -> Tables:
 
 _FIELDS = tuple(field.name for field in fields(Tables))
 _KEYED: Mapping[str, tuple[str, Any]] = {
-    "misspellings.csv": ("respelled", lambda row: fold(row["written"].strip())),
+    "misspellings.csv": ("respelled", lambda row: as_written(row["written"])),
     "durations.csv": ("units", lambda row: fold(row["word"])),
     "systems.csv": ("systems", lambda row: row["written"].strip().upper()),
     "study_codes.csv": ("study_codes", lambda row: (row["system"], row["code"].strip().upper())),

@@ -158,10 +158,7 @@ def _build(rows: Mapping[str, tuple[Row, ...]], note: NoteTemplate, digest: str)
         studies=lexicon("studies.csv", "means"),
         gates=lexicon("gates.csv", "gate"),
         questions=lexicon("questions.csv", "means"),
-        respelled={
-            w if (w := r["written"].strip()).isupper() else fold(w): fold(r["meant"].strip())
-            for r in rows["misspellings.csv"]
-        },
+        respelled={as_written(r["written"]): fold(r["meant"].strip()) for r in rows["misspellings.csv"]},
         units={fold(r["word"]): r["unit"] for r in rows["durations.csv"]},
         systems={r["written"].strip().upper(): r["system"].strip() for r in rows["systems.csv"]},
         study_codes={
@@ -203,6 +200,12 @@ def phrases_of(rows: Iterable[Row], meaning: str) -> Iterable[Phrase]:
             reach=values.get("reach", "list"),
             detail=values.get("location", ""),
         )
+
+
+def as_written(word: str) -> str:
+    """Return the form a misspelling is looked up by: folded, but capitals (`MO`) as they are written."""
+    word = word.strip()
+    return word if word.isupper() else fold(word)
 
 
 def _twins(cues: Iterable[Phrase]) -> dict[tuple[str, ...], dict[str, Phrase]]:
