@@ -239,7 +239,10 @@ def test_a_frame_that_came_in_two_pieces_is_not_unfinished_any_more(bench: Bench
     whole = frame(message())
     bench.peer.dataReceived(whole[:20])
     bench.peer.dataReceived(whole[20:])
-    bench.later(100)
+    bench.reception.places[0].fill(b"done")
+    with events() as seen:
+        bench.later(100)
+    assert seen.codes == []
     assert bench.reception.faults == [] and not bench.transport.disconnecting
 
 
