@@ -11,7 +11,7 @@ from hl7calf.service.alarms import Alarms
 from hl7calf.service.delivery import BackOff, Decider, Patience
 from hl7calf.service.destination import Talk
 from hl7calf.service.forwarder import HELD_FOR_REVIEW, Forwarder, ForwarderParts
-from hl7calf.service.journal.jobs import MarkAttempt, MarkDelivered, NotPossible, Outcome, Park, Skip
+from hl7calf.service.journal.jobs import MarkAttempt, MarkDelivered, Moved, NotPossible, Outcome, Park, Skip, State
 from hl7calf.service.journal.views import Queued
 from hl7calf.service.metrics import Metrics, RouteMetrics
 from tests.service.doubles import MemoryJournal, Transport, ack, events, frame, message, queued
@@ -368,3 +368,15 @@ def _failing() -> "Deferred[list[Queued]]":
     answer: Deferred[list[Queued]] = Deferred()
     answer.errback(JournalFull("no"))
     return answer
+
+
+def test_what_was_freed_by_the_delivery_of_a_message_that_a_person_had_parked_is_sent() -> None:
+    bench = started()
+    bench.forwarder.feed(queued(1))
+    bench.connect()
+    assert len(bench.sent()) == 1
+    bench.stored = [queued(2)]  # came while 1 was parked, was held behind it, and so was never fed
+    bench.journal.answers[MarkDelivered] = lambda job: Moved(job.message_id, State.PARKED, State.DELIVERED, 1)
+    bench.answer("C1")
+    bench.journal.commit()
+    assert bench.sent() == [queued(2).outbound]

@@ -238,6 +238,8 @@ class Forwarder:
         if step is Step.DELIVERED:
             parts.metrics.delivered()
             parts.metrics.delivery_seconds(max(0.0, parts.wall() - item.received_at))
+            if result.affected:  # a person had parked it meanwhile; who was held behind it is free now
+                self._window.forget()
         elif step is Step.PARK:
             parts.alarms.sound("D_PARKED", parts.clock.seconds(), self._route, message=item.message_id)
             self._window.forget()
