@@ -29,7 +29,6 @@ listen = "tcp:{listen}:interface=127.0.0.1"
 forward = "tcp:127.0.0.1:{forward}"
 retry_initial_s = 0.05
 retry_max_s = 0.2
-connections_per_address = 64
 {more}
 """
 SMALL = "max_frame_bytes = 20000\nframe_timeout_s = 1.5\nfirst_byte_timeout_s = 1.5\nidle_timeout_s = 2.0"
@@ -63,6 +62,11 @@ def echo_ack(payload: bytes, code: bytes = b"AA") -> bytes:
         inner = batch[0].split(mark) if batch else []
         control_id = inner[10] if len(inner) > 10 else b""
     return mark.join([b"MSH", b"^~\\&", b"", b"", b"", b"", b"2026", b"", b"ACK", b"R", b"P", b"2.3\rMSA", code, control_id]) + b"\r"
+
+
+def with_room(text: str) -> str:
+    """Let a route take more connections from one address than its default, unless it says how many."""
+    return text if "connections_per_address" in text else f"connections_per_address = 64\n{text}"
 
 
 class Row:
@@ -148,8 +152,8 @@ def serving(folder: Path, routes: dict[str, str] | None = None, first: str = "",
     """Run a service with the route `orders` and further ones, all to one destination that acknowledges."""
     with staged(folder, **more) as stage, receiving(stage.forward, echo_ack) as receiver:
         ports = {"orders": stage.listen} | {name: free_port() for name in routes or {}}
-        stage.route = f"connections_per_address = 64\n{first}\n" + "".join(
-            ROUTE.format(name=name, listen=ports[name], forward=stage.forward, more=text)
+        stage.route = f"{with_room(first)}\n" + "".join(
+            ROUTE.format(name=name, listen=ports[name], forward=stage.forward, more=with_room(text))
             for name, text in (routes or {}).items()
         )
         stage.write()

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,8 @@ class Receiver:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         for peer in self._open:
+            with suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads; closing alone does not
             peer.close()
         for thread in self._threads:
             thread.join(PATIENCE_S)

@@ -76,7 +76,7 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
     )
     manners = Manners(
         route.ack == "relay", route.relay_hold_s, route.forward_unreadable, route.review == "hold",
-        shared.service.vet_budget_ms / 1000, route.training == "pass",
+        shared.service.vet_budget_ms / 1000, route.training == "pass", route.relay_late,
     )
     reception = Reception(
         route.name, manners, parts, lanes, shared.acknowledger, forwarder, shared.reactor, shared.wall

@@ -169,8 +169,12 @@ class Route(Closed, frozen=True):
         Literal["strict", "tolerant"], Meta(description="tolerant takes an answer whose MSA-2 is empty")
     ] = "strict"
     relay_hold_s: Annotated[
-        float, Meta(description="ack = relay: the sender is held this long, then its connection is closed", gt=0)
+        float, Meta(description="ack = relay: the sender is held this long, then relay_late is done", gt=0)
     ] = 60.0
+    relay_late: Annotated[
+        Literal["close", "AE", "AA"],
+        Meta(description="ack = relay: close the sender's connection, or answer AE (send again) or AA (it is stored)"),
+    ] = "close"
     review: Annotated[
         Literal["forward", "hold"], Meta(description="an order for review goes on with an alarm, or waits for a person")
     ] = "forward"

@@ -47,6 +47,7 @@ class Manners:
     review_hold: bool = False
     vet_budget_s: float = 0.05
     pass_training: bool = False
+    relay_late: str = "close"
 
 
 class Reception:
@@ -159,10 +160,19 @@ class Reception:
         def answered(answer: bytes) -> None:
             if late.active():
                 late.cancel()
-            arrival.place.fill(answer)
+                arrival.place.fill(answer)
 
         self._onward.expect(recorded.message_id, answered)
 
     def _too_late(self, arrival: Arrival) -> None:
-        emit("A_RELAY_LATE", "warn", route=self._route, peer=arrival.peer.host)
-        arrival.peer.hang_up()
+        """Do what the route says; the message is stored and goes on in any case, and a resend is recognised."""
+        action = self._manners.relay_late
+        emit("A_RELAY_LATE", "warn", route=self._route, peer=arrival.peer.host, action=action)
+        if action == "close" or arrival.header is None:
+            arrival.peer.hang_up()
+            return
+        if action == "AA":
+            arrival.answers = self._acknowledger.positive(arrival.header)
+        else:
+            arrival.answers = self._acknowledger.negative(arrival.header, True, "no answer from the destination yet")
+        self._answer(arrival)
