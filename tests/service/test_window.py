@@ -202,3 +202,15 @@ def test_many_messages_leave_in_the_order_of_their_lane(lanes: int) -> None:
         assert mine == sorted(mine)
     assert len(out) == 1000
     assert len(window) == 0
+
+
+def test_a_reading_that_found_only_what_was_settled_meanwhile_is_done_again() -> None:
+    window = Window()
+    window.begin_reading()
+    window.load([queued(1, "a")], complete=False)
+    item = window.take(0.0)
+    assert item is not None
+    window.begin_reading()
+    window.settle(item)
+    window.load([queued(1, "a")], complete=False)
+    assert window.starved

@@ -89,7 +89,7 @@ class Window:
                 self._append(item, ready_at(item))
         if complete and not self._missed:
             self.behind = False
-        self._dry = self._messages == before and not self._missed
+        self._dry = self._messages == before and not self._missed and not gone  # what settled meanwhile made room
         return self._messages - before
 
     def _append(self, item: Queued, ready_at: float) -> None:
