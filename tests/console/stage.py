@@ -155,7 +155,7 @@ def one_of_each(store: Store, now: float = NOW) -> None:
     payloads = [*(sample(place) for place in places), b"MSX|nothing of HL7"]
     do(store, SetMode(Mode.UPGRADE, "otto", "go live", now - 3 * DAY_S))
     for number, payload in enumerate(payloads):
-        at = NOW - 3600 * (6 - number)
+        at = now - 3600 * (6 - number)
         [recorded] = do(store, arrival(payload, at, vet(payload, tables, policy=POLICY)))
         if number in (0, 1, 3):
             do(store, MarkDelivered(recorded.message_id, ACK, at + 0.4))
