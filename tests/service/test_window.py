@@ -207,10 +207,10 @@ def test_many_messages_leave_in_the_order_of_their_lane(lanes: int) -> None:
 def test_a_reading_that_found_only_what_was_settled_meanwhile_is_done_again() -> None:
     window = Window()
     window.begin_reading()
-    window.load([queued(1, "a")], complete=False)
-    item = window.take(0.0)
-    assert item is not None
+    window.load([item(1)], complete=False)
+    taken = window.take(0.0)
+    assert taken is not None
     window.begin_reading()
-    window.settle(item)
-    window.load([queued(1, "a")], complete=False)
+    window.settle(taken)
+    window.load([item(1)], complete=False)
     assert window.starved
