@@ -1,0 +1,86 @@
+"""Orders the rule still gets wrong. A row that passes belongs into its module's own test file: move it there.
+
+Not strict: a row may be mended at any time, and the mending must not wait for this list.
+"""
+
+import pytest
+
+from tests.calf.building import CLASSIC, decide, judge, notes_written, order
+
+STILL_WRONG = pytest.mark.xfail(reason="a known fault of the rule", strict=False)
+
+
+@STILL_WRONG
+@pytest.mark.parametrize("reason", [
+    "Left calf: no mass, calcification or fluid",
+    "Left calf calcification previously excised, now swelling",
+    "Calcification left calf was an artifact",
+    "Left calf pain - doubt calcification",
+    "Unlikely calcification left calf",
+    "Left calf: -calcification, +swelling",
+    "Left calf free from calcification",
+    "No concern for left calf calcification",
+])  # fmt: skip
+def test_what_denies_the_calcification_asks_for_no_upgrade(reason: str) -> None:
+    assert decide(reason).action == "pass"
+
+
+@STILL_WRONG
+@pytest.mark.parametrize("more", [
+    "Complete duplex yesterday was negative",
+    "Complete duplex done yesterday, neg",
+    "Full leg scan this am was negative",
+    "Per Dr Smith radiology limited protocol is fine",
+    "Right side please",
+])  # fmt: skip
+def test_what_holds_an_order_back_is_heard(more: str) -> None:
+    assert decide(f"{CLASSIC}. {more}").action == "review"
+    assert decide(f"{more}. {CLASSIC}").action == "review"
+
+
+@STILL_WRONG
+@pytest.mark.parametrize("changed", [
+    {"reason": "Left calf MO"},
+    {"reason": "Ca ++ left calf"},
+    {"reason": "left calf Ca2 +"},
+    {"reason": "c\u00e1lcification left calf"},
+    {"reason": "myositis ossi\ufb01cans left calf"},
+    {"reason": "left clf ho"},
+    {"reason": "Left calf pain", "answers": [("H^HISTORY^L", "Left calf cal"), ("H^HISTORY^L", "cification")]},
+    {"reason": "", "notes": ["Patient with long standing complaints of the left calf, on xray cal", "cification seen"]},
+])  # fmt: skip
+def test_the_quick_no_says_no_only_where_the_whole_rule_does(changed: dict[str, object]) -> None:
+    payload = order(**changed)
+    assert judge(payload, thorough=False).outbound == judge(payload).outbound
+
+
+@STILL_WRONG
+def test_a_repeat_of_the_service_as_a_coded_answer_goes_to_a_person() -> None:
+    repeated = decide(answers=[("P^PROCEDURE^L", "USVENLTDL^US VENOUS LIMITED LEFT^L")])
+    assert repeated.action == "review"
+
+
+@STILL_WRONG
+def test_abnormal_imaging_by_code_and_calf_pain_go_to_a_person() -> None:
+    assert decide("Left calf pain", diagnoses=["R93.6"]).action == "review"
+
+
+@STILL_WRONG
+def test_both_legs_are_written_in_english() -> None:
+    outbound = judge(order("Calcification both calves", service="USVENLTDB^US VENOUS LIMITED BILATERAL^L")).outbound
+    assert not any(b"both legs leg" in cells[3] for cells in notes_written(outbound))
+
+
+@STILL_WRONG
+def test_radiotherapy_is_no_right_side() -> None:
+    assert decide("s/p RT for sarcoma, calf calcification", service="V^US VENOUS LIMITED^L").facts.laterality is None
+
+
+@STILL_WRONG
+def test_many_long_notes_take_bounded_time() -> None:
+    from time import process_time
+
+    payload = order("Left calf calcification.", notes=["no pain, ? calcification or swelling. " * 20] * 50)
+    started = process_time()
+    judge(payload)
+    assert process_time() - started < 0.2
