@@ -3,6 +3,7 @@
 A seed that failed once stands in FAILED and is run for ever.
 """
 
+import random
 import sys
 from collections import Counter
 from pathlib import Path
@@ -21,8 +22,17 @@ FAILED: list[tuple[int, bool]] = [
 SEEDS = [(seed, keyed) for seed in range(6) for keyed in (False, True)]
 
 
-def live(folder: Path, seed: int, keyed: bool) -> World:
-    """Let a service live through a rough time and then a kind one; return the world with what it found wrong."""
+TEN_YEARS_S = 315_576_000.0
+JUMPS_S = (-TEN_YEARS_S, TEN_YEARS_S, -3600.0, 3600.0, -1.0, 1.0)
+
+
+def live(folder: Path, seed: int, keyed: bool, *, jumps: bool = False) -> World:
+    """Let a service live through a rough time and then a kind one; return the world with what it found wrong.
+
+    Args:
+        jumps: the wall clock is set forward and back meanwhile.
+    """
+    steps = random.Random(seed)
     world = World(folder, seed, keyed=keyed)
     try:
         chance = world.random
@@ -35,6 +45,8 @@ def live(folder: Path, seed: int, keyed: bool) -> World:
                 world.interfere()
             if chance.random() < 0.04:
                 world.crash()
+            if jumps and steps.random() < 0.2:
+                world.offset_s += steps.choice(JUMPS_S)
             world.run(chance.choice([0.02, 0.1, 1.0]))
         if not world.settle():
             world.wrong.append(f"not everything was finished: {world.reader.books()}")
@@ -70,6 +82,15 @@ def test_a_rough_life_breaks_no_law(tmp_path: Path, seed: int, keyed: bool) -> N
     world = live(tmp_path / "var", seed, keyed)
     assert world.wrong == []
     assert world.sends
+
+
+@pytest.mark.parametrize(("seed", "keyed"), [(seed, keyed) for seed in range(50, 53) for keyed in (False, True)])
+def test_p21_a_clock_that_jumps_by_seconds_hours_and_years_breaks_none_either(
+    tmp_path: Path, seed: int, keyed: bool
+) -> None:
+    world = live(tmp_path / "var", seed, keyed, jumps=True)
+    assert world.wrong == []
+    assert abs(world.offset_s) > 0
 
 
 @pytest.mark.soak

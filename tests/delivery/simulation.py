@@ -155,6 +155,7 @@ class World:
         self.ever_blocked: set[int] = set()
         self.numbers: dict[str, int] = {}
         self.crashes = 0
+        self.offset_s = 0.0
         self.generation = 0
         self._lines: list[SimLine] = []
         self.open()
@@ -186,7 +187,7 @@ class World:
         self.open()
 
     def wall(self) -> float:
-        return T0 + self.clock.seconds()
+        return T0 + self.clock.seconds() + self.offset_s
 
     def later(self, least: float, most: float, call: Callable[..., object], *args: Any) -> Any:
         """Call at some time, unless the service was killed meanwhile."""
