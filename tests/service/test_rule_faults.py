@@ -38,8 +38,9 @@ def go_wrong():
         while time.monotonic() < ends:
             pass
     if kind == "memory":
-        held = bytearray(1 << 30)
-        held[:: 4096] = b"x" * len(held[:: 4096])
+        held = []  # 1 GB, every page of it touched
+        for _ in range(128):
+            held.append(bytearray(b"x") * (8 << 20))
 
 def wrapped(real):
     def instead(payload, *rest, **more):
