@@ -20,7 +20,7 @@ MEANINGS: Mapping[str, frozenset[str] | None] = {
     "risk": frozenset(RISKS),
     "gate": frozenset(GATES),
     "site": frozenset({"calf"}),
-    "film": frozenset({""}),
+    "film": frozenset({"", "abnormal"}),
     "calciphylaxis": frozenset({""}),
 }
 """What a diagnosis may mean, kind by kind; None: any site of sites.csv, or nothing for a code without a site."""

@@ -27,9 +27,19 @@ def read_cues(
     free = [
         _directed(m, passage, findings, tables.cue_twins)
         for m in tables.cues.find(tokens, "text", without)
-        if not taken.intersection(range(m.first, m.last))
+        if not taken.intersection(range(m.first, m.last)) and not _is_mere_dash(m, passage)
     ]
     return sorted([*answers, *free], key=lambda m: m.first)
+
+
+def _is_mere_dash(mention: Mention, passage: Passage) -> bool:
+    """A minus denies only in text that writes findings with plus and minus: `-calcification, +swelling`."""
+    tokens = passage.tokens
+    if tokens[mention.first].norm != "-" or mention.last - mention.first > 1:
+        return False
+    after = mention.last < len(tokens) and tokens[mention.last].is_word and tokens[mention.last].tight
+    signed = any(t.norm == "+" and i + 1 < len(tokens) and tokens[i + 1].tight for i, t in enumerate(tokens))
+    return not (after and signed and not tokens[mention.first].tight)
 
 
 def _is_answer(mention: Mention, passage: Passage) -> bool:

@@ -18,7 +18,7 @@ from hl7calf.calf.facts import read_characteristics, read_risks, read_symptoms
 from hl7calf.calf.gates import INFORMATIVE, Raised, age_gate, follows_known_dvt, gate, phrase_gates, study_gates
 from hl7calf.calf.imaging import read_imaging
 from hl7calf.calf.language import is_foreign
-from hl7calf.calf.passages import Passage
+from hl7calf.calf.passages import MAX_TEXT, Passage
 from hl7calf.calf.pitfalls import name_pitfalls
 from hl7calf.calf.rule import Options
 from hl7calf.calf.sides import Laterality, read_laterality
@@ -72,7 +72,7 @@ def read_indication(
     names = [p for p in order.passages if p.kind == "name"]
     study = read_study(order.triplets, names, tables, without, order.body_side)
     reads = [read_passage(p, tables, without) for p in order.passages]
-    if any(read.unread for read in reads):
+    if any(read.unread for read in reads) or sum(len(p.value) for p in order.passages) > MAX_TEXT:
         return _unread(order, study)
     coded = read_codes(order.codes, tables)
     attachment = Attachment(reads, tables)
@@ -125,8 +125,10 @@ def _extents(
             if ticked:
                 said |= {m.concept for m in tables.extent.find(passage.tokens, "name", without) if ticked.get(m.first)}
             for found in read_statuses(passage, mentions, tables, without):
-                if found.status in ("affirmed", "uncertain"):
-                    (earlier if is_earlier_study(found) else said).add(found.mention.concept)
+                if is_earlier_study(found):
+                    earlier.add(found.mention.concept)
+                elif found.status in ("affirmed", "uncertain"):
+                    said.add(found.mention.concept)
     return frozenset(said & {"limited", "complete"}), frozenset(earlier)
 
 

@@ -168,6 +168,8 @@ class Scope:
         """Tell whether an `or` follows in the same list: `no A, B or C` negates all three."""
         later = [f for f in self.found if f.mention.first >= found.mention.last and f.sentence == found.sentence]
         start = found.mention.last
+        if start < len(self.tokens) and self.tokens[start].norm in ("or", "nor"):
+            return True
         for item in later[:4]:
             gap = [self.tokens[i].norm for i in range(start, item.mention.first)]
             if len(gap) > 4 or set(gap) & VERBS:

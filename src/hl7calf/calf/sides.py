@@ -59,9 +59,10 @@ def read_laterality(
         return Laterality(None, conflict=True)
     sided = [s for read in reads if read.passage.kind != "name" for s in _sided(read, tables)]
     text = _text_side(sided, calcifications)
+    stated = {s.side for s in sided if s.site == "" and _is_stated(s)} & {"L", "R"}
     codes = {c for c in coded if c}
     code = next(iter(codes)) if len(codes) == 1 else ("B" if codes else None)
-    said = [s for s in (study.side, text, code) if s in ("L", "R")]
+    said = [s for s in (study.side, text, code, *stated) if s in ("L", "R")]
     if len(set(said)) > 1:
         return Laterality(None, conflict=True)
     if study.side in ("L", "R") and text == "B":
@@ -144,6 +145,12 @@ def _text_side(sided: Sequence[_Sided], calcifications: Sequence[Attached]) -> s
         symptomatic = {s.side for s in sided if s.site in LEG and s.side in ("L", "R") and _has_symptom(s)}
         return next(iter(symptomatic)) if len(symptomatic) == 1 else "B"
     return first or told or calf or other
+
+
+def _is_stated(sided: _Sided) -> bool:
+    """`Right side please`: a side said on its own is meant for the whole order."""
+    tokens, last = sided.read.passage.tokens, sided.mention.last
+    return last < len(tokens) and tokens[last].norm in ("side", "please", "pls")
 
 
 def _same_sentence(sided: _Sided, attached: Attached) -> bool:

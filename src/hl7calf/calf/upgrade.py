@@ -19,7 +19,7 @@ from hl7calf.wire.message import Message
 from hl7calf.wire.orders import OrderGroup, note_insertion
 from hl7calf.wire.text import escape_text, read_text
 
-SIDES = {"L": "left", "R": "right", "B": "both legs"}
+SIDES = {"L": "left", "R": "right", "B": "bilateral"}
 FIELD_LIMIT = {"2.1": 200, "2.2": 200, "2.3": 200, "2.3.1": 200}
 CODE_LIMIT, NAME_LIMIT, DEFAULT_LIMIT = 20, 64, 250
 NOT_PROVIDED = "not provided"
@@ -68,7 +68,8 @@ def repeats_elsewhere(message: Message, group: OrderGroup, triplets: Sequence[Tr
     for observation in group.observations:
         question, answer = message.field(observation.obx, 3), message.field(observation.obx, 5)
         asked = read_text(message, question).value.upper() if question else ""
-        if answer is not None and "PROCEDURE" in asked and read_text(message, answer).value.strip() in names | codes:
+        said = [read_text(message, c).value.strip() for c in message.components(answer)] if answer is not None else []
+        if "PROCEDURE" in asked and set(said) & (names | codes):
             return f"OBX[{observation.obx.occurrence}]-5"
     return None
 
