@@ -245,7 +245,9 @@ class World:
         job = arrival(name, placer=placer, lane=key or None, lane_key=key.encode(), at=self.wall())
 
         def stored(recorded: Recorded) -> None:
-            if not recorded.held:
+            if recorded.held:  # perhaps freed again in the same transaction, so `committed` does not see it
+                self.ever_blocked.add(recorded.message_id)
+            else:
                 item = Queued(
                     recorded.message_id,
                     "orders",
