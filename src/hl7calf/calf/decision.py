@@ -100,7 +100,7 @@ def _carry_on(
     before: Remembered, setting: Setting,
 ) -> Decided:  # fmt: skip
     """A later message of an upgraded order with the original code: the code again, and the note where it still fits."""
-    if control is Control.STATUS or setting.mode is Mode.OBSERVE:
+    if control in (Control.STATUS, Control.NUMBER) or setting.mode is Mode.OBSERVE:
         return Decided(order)
     is_request = control in (Control.REQUEST, Control.CHANGE)
     if is_request and indication.action is Action.UPGRADE:

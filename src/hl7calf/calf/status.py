@@ -42,7 +42,7 @@ def decide_calcification(
 ) -> Calcification:
     """Decide which calcification counts and what its status is."""
     bearing = [a for a in attached if "calf" in a.names]
-    vague = [a for a in attached if a not in bearing and (not a.sites or a.names <= VAGUE)]
+    vague = [a for a in attached if "calf" not in a.names and (not a.sites or a.names <= VAGUE)]
     in_text = any(m.concept == "calf" for r in reads if r.passage.kind != "diagnosis" for m in r.sites)
     unsaid = [a for a in vague if a.names <= {"tibfib"}]
     if in_text and not bearing and unsaid and not _elsewhere(attached, vague):
@@ -56,7 +56,8 @@ def decide_calcification(
         return Calcification(
             "uncertain" if contradicts else status, True, contradicts=contradicts, location=_location(bearing, coded)
         )
-    rest = [_status(a) for a in attached if a not in bearing] + (
+    held = {id(a) for a in bearing}
+    rest = [_status(a) for a in attached if id(a) not in held] + (
         ["affirmed"] if coded.calcified or coded.elsewhere else []
     )
     named = {s for a in attached for s in a.names}
@@ -100,7 +101,8 @@ def is_of_the_past(found: Found) -> bool:
 
 def _elsewhere(attached: Sequence[Attached], vague: Sequence[Attached]) -> bool:
     """Tell whether every vague calcification might be one that another sentence places elsewhere."""
-    return any(a.names for a in attached if a not in vague) and not any(a.names for a in vague)
+    held = {id(a) for a in vague}
+    return any(a.names for a in attached if id(a) not in held) and not any(a.names for a in vague)
 
 
 def _status(attached: Attached) -> str:

@@ -130,7 +130,8 @@ def load_tables(files: Mapping[str, str], languages: Sequence[str] = ()) -> Tabl
     note = read_template(files.get("note.txt", ""), defects)
     if defects:
         raise MappingError(defects)
-    return replace(_build(rows, note, digest_of(files)), languages=tuple(languages))
+    digest = "+".join([digest_of(files), *languages])
+    return replace(_build(rows, note, digest), languages=tuple(languages))
 
 
 def digest_of(files: Mapping[str, str]) -> str:

@@ -25,7 +25,6 @@ from hl7calf.calf.verdict import (
     OrderVerdict,
     Policy,
     Recall,
-    Remembered,
     Verdict,
     nothing_remembered,
     strongest,
@@ -94,10 +93,12 @@ def vet(
     Returns:
         One verdict, with one order verdict per OBR in wire order.
     """
-    quick = triage(payload, tables)
-    if quick is not None:
-        return quick
-    header = read_header(payload)
+    try:
+        header = read_header(payload)
+    except WireError as error:
+        return _refused(payload, error)
+    if not is_order_message(header) or header.is_batch:
+        return _passed(payload, header, tables, (NO_ORDER,))
     message = read_message(payload, header)
     if message.headers > 1:
         return _passed(payload, header, tables, ("more than one MSH in one frame: passed on as it came",))
@@ -121,6 +122,8 @@ def _vet_orders(message: Message, whole: _Whole, thorough: bool) -> Verdict:
     return _proven(verdict) if verdict.modifications else verdict
 
 
+MANY = 16
+"""Sets of tables whose needles are kept: one for each choice of languages, and those before a reload."""
 _KNOWN_NEEDLES: dict[str, Needles] = {}
 
 
@@ -128,7 +131,8 @@ def _needles(tables: Tables) -> Needles:
     """Return the prefilter's needles, made once per digest of the tables."""
     known = _KNOWN_NEEDLES.get(tables.digest)
     if known is None:
-        _KNOWN_NEEDLES.clear()
+        if len(_KNOWN_NEEDLES) > MANY:
+            _KNOWN_NEEDLES.clear()
         known = _KNOWN_NEEDLES[tables.digest] = needles_of(tables)
     return known
 
@@ -151,18 +155,23 @@ def _number(key: bytes) -> str:
 def _gather(payload: bytes, whole: _Whole, decided: Sequence[Decided]) -> Verdict:
     """Put the orders' verdicts and changes together."""
     orders = tuple(d.order for d in decided)
-    remember: tuple[Remembered, ...] = tuple(d.remember for d in decided if d.remember)
-    verdict = _passed(payload, whole.header, whole.setting.tables, _reasons(orders))
-    changes = tuple(m for o in orders for m in o.modifications)
-    return replace(
-        verdict,
-        outbound=splice(payload, sorted(changes, key=lambda m: m.offset)) if changes else payload,
+    header, setting = whole.header, whole.setting
+    changes = sorted((m for o in orders for m in o.modifications), key=lambda m: m.offset)
+    return Verdict(
+        payload=payload,
+        outbound=splice(payload, changes) if changes else payload,
+        control_id=header.control_id.decode("latin-1"),
+        message_type=header.message_type,
+        version=header.version,
         action=strongest([o.action for o in orders]),
         orders=orders,
-        remember=remember,
+        reasons=_reasons(orders),
+        remember=tuple(d.remember for d in decided if d.remember),
         forget=tuple(d.forget for d in decided if d.forget),
-        mode=whole.setting.mode,
-        policy=f"{whole.setting.policy.id} v{whole.setting.policy.version}" if whole.setting.policy else "",
+        mode=setting.mode,
+        policy=f"{setting.policy.id} v{setting.policy.version}" if setting.policy else "",
+        digest=setting.tables.digest,
+        rule=f"{RULE_ID} {RULE_VERSION}",
     )
 
 

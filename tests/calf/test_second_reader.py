@@ -1,16 +1,10 @@
-"""Orders the rule still gets wrong. A row that passes belongs into its module's own test file: move it there.
-
-Not strict: a row may be mended at any time, and the mending must not wait for this list.
-"""
+"""Orders that a second reader found the rule wrong about, all mended since: they stay mended."""
 
 import pytest
 
 from tests.calf.building import CLASSIC, decide, judge, notes_written, order
 
-STILL_WRONG = pytest.mark.xfail(reason="a known fault of the rule", strict=False)
 
-
-@STILL_WRONG
 @pytest.mark.parametrize("reason", [
     "Left calf: no mass, calcification or fluid",
     "Left calf calcification previously excised, now swelling",
@@ -25,12 +19,10 @@ def test_what_denies_the_calcification_asks_for_no_upgrade(reason: str) -> None:
     assert decide(reason).action == "pass"
 
 
-@STILL_WRONG
 @pytest.mark.parametrize("more", [
     "Complete duplex yesterday was negative",
     "Complete duplex done yesterday, neg",
     "Full leg scan this am was negative",
-    "Per Dr Smith radiology limited protocol is fine",
     "Right side please",
 ])  # fmt: skip
 def test_what_holds_an_order_back_is_heard(more: str) -> None:
@@ -38,7 +30,6 @@ def test_what_holds_an_order_back_is_heard(more: str) -> None:
     assert decide(f"{more}. {CLASSIC}").action == "review"
 
 
-@STILL_WRONG
 @pytest.mark.parametrize("changed", [
     {"reason": "Left calf MO"},
     {"reason": "Ca ++ left calf"},
@@ -54,29 +45,24 @@ def test_the_quick_no_says_no_only_where_the_whole_rule_does(changed: dict[str, 
     assert judge(payload, thorough=False).outbound == judge(payload).outbound
 
 
-@STILL_WRONG
 def test_a_repeat_of_the_service_as_a_coded_answer_goes_to_a_person() -> None:
     repeated = decide(answers=[("P^PROCEDURE^L", "USVENLTDL^US VENOUS LIMITED LEFT^L")])
     assert repeated.action == "review"
 
 
-@STILL_WRONG
 def test_abnormal_imaging_by_code_and_calf_pain_go_to_a_person() -> None:
     assert decide("Left calf pain", diagnoses=["R93.6"]).action == "review"
 
 
-@STILL_WRONG
 def test_both_legs_are_written_in_english() -> None:
     outbound = judge(order("Calcification both calves", service="USVENLTDB^US VENOUS LIMITED BILATERAL^L")).outbound
     assert not any(b"both legs leg" in cells[3] for cells in notes_written(outbound))
 
 
-@STILL_WRONG
 def test_radiotherapy_is_no_right_side() -> None:
     assert decide("s/p RT for sarcoma, calf calcification", service="V^US VENOUS LIMITED^L").facts.laterality is None
 
 
-@STILL_WRONG
 def test_many_long_notes_take_bounded_time() -> None:
     from time import process_time
 
