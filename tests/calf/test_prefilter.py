@@ -51,7 +51,7 @@ def test_every_phrase_of_the_calcification_table_is_let_through() -> None:
 def test_every_misspelling_of_a_calcification_is_let_through() -> None:
     words = {r["phrase"] for r in tables().rows["calcification.csv"] if r["means"] != "not"}
     for row in tables().rows["misspellings.csv"]:
-        if row["meant"] in words and not row["written"].isupper():  # capitals: tests/calf/test_still_wrong.py
+        if row["meant"] in words and not row["written"].isupper():  # capitals are looked for as written
             assert quick_yes(order(f"Left calf {row['written']}")), row["written"]
 
 
