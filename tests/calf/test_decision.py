@@ -1,4 +1,4 @@
-"""What is done with one order: order control, order memory, mode, policy; CLINICAL 3.5 row by row."""
+"""What is done with one order: order control, order memory, mode, policy; [ClinicalNotes 3.5] row by row."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 """Every gate X1 to X29 in both directions: what closes it, and the near neighbour that does not.
 
-The rows are CLINICAL section 4 in the words of orders. Every order is the limited venous study of the left leg
+The rows are [ClinicalNotes 4] in the words of orders. Every order is the limited venous study of the left leg
 unless the row says otherwise.
 """
 

@@ -1,4 +1,4 @@
-"""The rule as a whole: what one order asks, and what is indicated; guideline R1, CLINICAL 4."""
+"""The rule as a whole: what one order asks, and what is indicated; guideline R1, [ClinicalNotes 4]."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where an order's words stand: each field of CLINICAL 3.2, with its path and its bytes."""
+"""Where an order's words stand: each field of [ClinicalNotes 3.2], with its path and its bytes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a cue reaches: one sentence a line, with the status of its first calcification; CLINICAL 5.3."""
+"""What a cue reaches: one sentence a line, with the status of its first calcification; [ClinicalNotes 5.3]."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which site a calcification belongs to: the nearest of its own clause; CLINICAL 5.3, scope by site."""
+"""Which site a calcification belongs to: the nearest of its own clause; [ClinicalNotes 5.3], scope by site."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What was ordered, from codes with their system and from names; CLINICAL 1.2 and 2."""
+"""What was ordered, from codes with their system and from names; [ClinicalNotes 1.2] and 2."""
 
 import pytest
 

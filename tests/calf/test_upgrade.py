@@ -1,4 +1,4 @@
-"""How the change is written: OBR-4 through the study map, the note behind the order's own notes; CLINICAL 3.4."""
+"""How the change is written: OBR-4 through the study map, the note behind the order's own notes; [ClinicalNotes 3.4]."""
 
 import pytest
 

@@ -4,7 +4,7 @@ Law: a code is only ever known together with its system, in the form that system
 is one of the closed set the rule reads. CPT rows carry codes and own words, never the descriptors of the AMA.
 
 Source: form of CPT, LOINC (check digit), SNOMED CT and ICD-10-CM codes as published by their owners [ICD10CM],
-[SANER], [CPTpages]; licence of CPT, [CLINICAL 8].
+[SANER], [CPTpages]; licence of CPT, [ClinicalNotes 8].
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

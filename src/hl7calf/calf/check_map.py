@@ -3,8 +3,8 @@
 Law: an entry leads from a limited study to the complete one of the same side, in words that fit every receiver; it
 never makes one leg two, never ends in a code that is raised again, never keeps the word that it is there to remove.
 
-Source: writing rules [CLINICAL 3.4]; a code of 16 and a text of 64 characters are what receivers keep [DICOM],
-[IntelePACS]; unilateral and bilateral are different orders [CLINICAL 1.3].
+Source: writing rules [ClinicalNotes 3.4]; a code of 16 and a text of 64 characters are what receivers keep [pydicom],
+[IntelePACS]; unilateral and bilateral are different orders [ClinicalNotes 1.3].
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -3,7 +3,7 @@
 Law: filled with the longest values an order can give, the note has at most 20 lines of at most 80 characters, and
 whatever the action its first line marks it as own output.
 
-Source: many receivers cut NTE lines at 60 to 120 characters and lists at about 20 [CLINICAL 3.3].
+Source: many receivers cut NTE lines at 60 to 120 characters and lists at about 20 [ClinicalNotes 3.3].
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -3,7 +3,7 @@
 Law: a phrase is compared as the rule compares it, cut into tokens; two phrases that are cut alike are the same
 phrase, however they are written. The misspelling list never reaches a real word.
 
-Source: words that a misspelling must not reach, [CLINICAL 5.2].
+Source: words that a misspelling must not reach, [ClinicalNotes 5.2].
 """
 
 from collections import Counter

@@ -4,7 +4,7 @@ Law: mode and policy only ever lower what is indicated. A remembered upgrade is 
 message of the same placer order with the old code carries the new one, and a change that no longer fits goes to a
 person with the code kept.
 
-Source: life of an order [CLINICAL 3.5]; authority to change an order [CLINICAL 1.6].
+Source: life of an order [ClinicalNotes 3.5]; authority to change an order [ClinicalNotes 1.6].
 """
 
 from dataclasses import dataclass, replace

@@ -3,7 +3,7 @@
 Law: a duration belongs to the finding nearest to it in its sentence; it is the symptoms' only when that finding is
 a symptom or the calcification itself. `3 days ago` is a date, not a duration, unless something began then.
 
-Source: notation `3/7`, `2/52`, `4/12` (days, weeks, months) is British clinical shorthand; forms in [CLINICAL 5.1].
+Source: `3/7`, `2/52`, `4/12` (days, weeks, months) are British clinical shorthand; forms in [ClinicalNotes 5.1].
 """
 
 from collections.abc import Mapping, Sequence

@@ -3,7 +3,7 @@
 Law: an upgrade needs every gate open. A gate's reason holds no text from the order. Gates named by a phrase are
 read with the same cues as findings: `no cast`, `cast removed` and `r/o compartment syndrome` are three things.
 
-Source: the table of exclusions and holds, [CLINICAL 4]; which are the author's judgement is marked there.
+Source: the table of exclusions and holds, [ClinicalNotes 4]; which are the author's judgement is marked there.
 """
 
 from collections.abc import Iterable, Sequence

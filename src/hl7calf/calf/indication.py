@@ -4,7 +4,7 @@ Law: pure reading, no change; an upgrade is indicated only when an ultrasound re
 suspected calcification of the calf under a limited venous protocol and every gate is open. A wrong upgrade is
 worse than a missed one.
 
-Source: guideline text [Guideline]; SRU consensus [Needleman2018]; gates [CLINICAL 4].
+Source: guideline text [Guideline]; SRU consensus [Needleman2018]; gates [ClinicalNotes 4].
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Law: reading only. What decides whether an order is a request (ORC-1, ORC-5) is decided here, once.
 
-Source: ORC-1 table 0119, ORC-5 table 0038 [UTG]; VistA sends XO with ORC-5 CM for "examined" [VistAHL7].
+Source: ORC-1 table 0119, ORC-5 table 0038 [HL7tables]; VistA sends XO with ORC-5 CM for "examined" [VistAHL7].
 """
 
 from enum import StrEnum

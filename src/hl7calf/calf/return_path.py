@@ -3,7 +3,7 @@
 Law: only OBR-4, only for a placer order that was upgraded, and only where it holds the upgraded service; everything
 else goes back byte for byte. Off unless a site routes its return path through hl7calf.
 
-Source: ORU and ORM status toward the placer [CLINICAL 3.5]; ORU^R01 HL7 v2.5.1 §7.3.1.
+Source: ORU and ORM status toward the placer [ClinicalNotes 3.5]; ORU^R01 HL7 v2.5.1 §7.3.1.
 """
 
 from dataclasses import replace

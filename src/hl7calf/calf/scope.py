@@ -4,7 +4,7 @@ Law: linear in the number of findings; a negation ends where the sentence ends, 
 at a comma that starts a new finding; every finding ends with one status, that of the last cue that reaches it.
 
 Source: the trigger kinds (negation, pseudo-negation, conditional, history, experiencer) follow the published
-ConText and NegEx work [Chapman2007]; the extent of each is own design for order text.
+ConText and NegEx work [ConText]; the extent of each is own design for order text.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ claims (`knee pain`) or that names the film (`knee XR`) counts only when nothing
 in another sentence is taken only when the sentence itself names no site. `calf pain; aortic calcification` is
 not a calcification of the calf.
 
-Source: attachment as asked for in [CLINICAL 5.3]; site vocabulary sites.csv.
+Source: attachment as asked for in [ClinicalNotes 5.3]; site vocabulary sites.csv.
 """
 
 from collections.abc import Sequence

@@ -3,7 +3,7 @@
 Law: what bears on the calf decides; only when nothing does, whatever calcification the order mentions. An order
 that both affirms and denies a calcification of the calf contradicts itself and is never upgraded.
 
-Source: meaning of the statuses, [Labels]; contradiction, gate X22 [CLINICAL 4].
+Source: meaning of the statuses, [Labels]; contradiction, gate X22 [ClinicalNotes 4].
 """
 
 from collections.abc import Sequence

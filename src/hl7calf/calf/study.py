@@ -3,7 +3,7 @@
 Law: codes count only with their coding system; a name counts by its words; a code that covers both a complete
 one-leg study and a limited one (93971) states no limit. What the names do not say stays unknown.
 
-Source: protocol names and their meaning [CLINICAL 1.2]; CPT 93970 and 93971 [CPTpages]; LOINC names [SANER].
+Source: protocol names and their meaning [ClinicalNotes 1.2]; CPT 93970 and 93971 [CPTpages]; LOINC names [SANER].
 """
 
 from collections.abc import Iterator, Sequence

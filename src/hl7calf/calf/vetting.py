@@ -4,7 +4,7 @@ Law: pure and total. `vet` never raises for content; whatever it cannot read or 
 same bytes object. Every change is proven twice before it is offered: by putting the spans back, and by an
 independent reader (python-hl7).
 
-Source: flow of one message, [Design]; what to leave alone: HL7 v2.5.1 §4.4 and [CLINICAL 3.5].
+Source: flow of one message, docs/architecture.md; what to leave alone: HL7 v2.5.1 §4.4 and [ClinicalNotes 3.5].
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """`hl7calf backup` and `hl7calf restore`: a copy of the store while the service runs, and putting one back.
 
 Law: nothing that is there is ever overwritten; a copy that is put back starts paused, because what it holds as
-queued may have been delivered since it was taken (PROMISES R19).
+queued may have been delivered since it was taken ([Promises] R19).
 """
 
 import socket

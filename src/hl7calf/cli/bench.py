@@ -19,7 +19,7 @@ DRAIN_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One thing measured; `budget` in words, `within` None where there is none (DESIGN section 5)."""
+    """One thing measured; `budget` in words, `within` None where there is none (docs/architecture.md, Budgets)."""
 
     name: str
     value: float

@@ -1,7 +1,7 @@
 """The sending side of MLLP, for the commands: one message out, one answer back, in turn.
 
 Law: one message in flight per connection. After a timeout the connection is closed, so that a late
-answer can never be taken for the next message's (PROMISES A7, A8). Pure protocol: the clock and the
+answer can never be taken for the next message's ([Promises] A7, A8). Pure protocol: the clock and the
 transport are handed in, so that tests need no socket.
 """
 

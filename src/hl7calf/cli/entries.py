@@ -1,7 +1,7 @@
 """A modification log entry as one line for the night shift, as JSON for scripts, as rows for a spreadsheet.
 
 Law: everything is cleaned, because identifiers come from messages; a spreadsheet cell never starts as a
-formula (PROMISES S8, S9).
+formula ([Promises] S8, S9).
 """
 
 import json

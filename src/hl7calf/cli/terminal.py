@@ -1,7 +1,7 @@
 """What stands on the screen: colour, width, tables, and text made safe to print.
 
 Law: colour only on a terminal and never under NO_COLOR; nothing from a message reaches the screen
-before `clean`, because it may carry terminal escapes (PROMISES S8). Windows of 40 columns stay
+before `clean`, because it may carry terminal escapes ([Promises] S8). Windows of 40 columns stay
 readable: a table that does not fit becomes one short block per row.
 """
 

@@ -16,7 +16,7 @@ from hl7calf.wire.ack import Ack, read_ack
 from hl7calf.wire.header import read_header
 from hl7calf.wire.mllp import enframe
 
-MEDIUM_BYTES = 70_000  # over the 64 KiB at which asyncio-based receivers stop reading (PROMISES F13)
+MEDIUM_BYTES = 70_000  # over the 64 KiB at which asyncio-based receivers stop reading ([Promises] F13)
 LARGE_BYTES = 1_000_000
 PIECE_BYTES = 7
 
@@ -137,7 +137,7 @@ async def _first_answer(subject: Subject, probe: Probe) -> Finding:
 
 
 async def _echo(subject: Subject, probe: Probe) -> Finding:
-    """Is MSA-2 the MSH-10 that was sent? (PROMISES A2, A3)."""
+    """Is MSA-2 the MSH-10 that was sent? ([Promises] A2, A3)."""
     ack, control_id = await subject.ask(probe)
     if ack is None:
         return Finding(
@@ -151,7 +151,7 @@ async def _echo(subject: Subject, probe: Probe) -> Finding:
 
 
 async def _two_at_once(subject: Subject, probe: Probe) -> Finding:
-    """Are two frames in one write both answered, in order? (PROMISES F2)."""
+    """Are two frames in one write both answered, in order? ([Promises] F2)."""
     (one, first), (two, second) = subject.message(), subject.message()
     probe.write(enframe(one) + enframe(two))
     answers = [_ack_or_none(answer) for answer in await probe.answers(2, subject.timeout_s)]
@@ -163,7 +163,7 @@ async def _two_at_once(subject: Subject, probe: Probe) -> Finding:
 
 
 async def _in_pieces(subject: Subject, probe: Probe) -> Finding:
-    """Is a frame that comes in small pieces read? (PROMISES F1)."""
+    """Is a frame that comes in small pieces read? ([Promises] F1)."""
     from twisted.internet.task import deferLater
 
     payload, _ = subject.message()
@@ -185,7 +185,7 @@ async def _large(subject: Subject, probe: Probe) -> Finding:
 
 
 async def _size(subject: Subject, probe: Probe, size: int) -> Finding:
-    """Is a message of this size answered? (PROMISES F13)."""
+    """Is a message of this size answered? ([Promises] F13)."""
     ack, _ = await subject.ask(probe, notes=b"x" * size)
     trial = f"{size // 1000} kB"
     if ack is not None:
@@ -204,7 +204,7 @@ async def _latin_1(subject: Subject, probe: Probe) -> Finding:
 
 
 async def _charset(subject: Subject, probe: Probe, name: str, text: bytes) -> Finding:
-    """Is a message in this character set answered? (PROMISES H6)."""
+    """Is a message in this character set answered? ([Promises] H6)."""
     ack, _ = await subject.ask(probe, charset=name, notes=text)
     if ack is not None:
         return Finding(name, Result.GOOD, f"answered {ack.code}")
@@ -225,7 +225,7 @@ async def _enhanced(subject: Subject, probe: Probe) -> Finding:
 
 
 async def _idle(subject: Subject, probe: Probe) -> Finding:
-    """Does a silent connection stay? (PROMISES A10)."""
+    """Does a silent connection stay? ([Promises] A10)."""
     if not await probe.stays_open(subject.idle_s):
         told = f"is closed within {subject.idle_s:g} s"
         return Finding(

@@ -14,7 +14,7 @@ from functools import lru_cache
 class ListenLimits:
     """The limits of one listener.
 
-    Precedents: PROMISES P17; Mirth's 10 connections without a receive timeout let 10 idle sockets block it (F14).
+    Precedents: [Promises] P17; Mirth's 10 connections without a receive timeout let 10 idle sockets block it (F14).
     """
 
     connections_per_listener: int = 64

@@ -3,7 +3,7 @@
 Law: pure. Only an acknowledgment of this very message that is positive counts as delivered; what was sent and not
 answered may have arrived and is called unknown, not failed. A dead connection never uses up a message's attempts.
 
-Source: HL7 v2.5.1 §2.9.2, §2.9.3, table 0008; PROMISES table 3.3 (A1 to A14).
+Source: HL7 v2.5.1 §2.9.2, §2.9.3, table 0008; [Promises] A1 to A14.
 """
 
 from collections.abc import Callable, Mapping

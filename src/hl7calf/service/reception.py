@@ -3,7 +3,7 @@
 Law: an answer is given after the commit and says what is true then: positive when the message is stored and
 will be forwarded, negative when it is not, none when nobody can know. In `relay` the destination's own answer
 goes back byte for byte; a sender that cannot be held longer is cut off without an answer, and its resend is
-recognised (PROMISES section 2).
+recognised ([Promises] P3).
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 Law: values of the standard with their table number; what a site may extend is not here. Which of them lead to
 an upgrade is decided in calf/, by these names.
 
-Source: HL7 v2.5.1 tables 0008, 0038, 0119, 0155, 0357, 0516; use of order control by [VistA-RAD] and [dcm4chee]
+Source: HL7 v2.5.1 tables 0008, 0038, 0119, 0155, 0357, 0516; use of order control by [VistAHL7] and [dcm4chee]
 as in docs/sources.md.
 """
 

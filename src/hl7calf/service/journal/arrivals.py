@@ -206,7 +206,7 @@ def _reasons(reasons: tuple[str, ...]) -> str:
 
 
 def _remember(ledger: Ledger, verdict: Verdict, at: int) -> None:
-    """Keep what was done to placer orders, or end it (CLINICAL section 3.5)."""
+    """Keep what was done to placer orders, or end it ([ClinicalNotes 3.5])."""
     for placer_key in verdict.forget:
         ledger.run("forget", placer_key)
     for one in verdict.remember:

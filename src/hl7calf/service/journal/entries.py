@@ -2,7 +2,7 @@
 
 Law: no free text of the order goes in. Evidence is a concept with its place, the words can be read again from the
 inbound bytes while these are kept; OBR-4 gives its code and coding system, not its text; only what hl7calf
-inserted, and the codes it replaced, stand here in full (CONTRACT, Store and modification log).
+inserted, and the codes it replaced, stand here in full (docs/operations.md, Privacy).
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Who waits behind a parked message, so that a cancel never overtakes the order it cancels.
 
 A parked message holds every later one of the same route with which it shares a key: a placer order (ORC-2), and
-the lane key where lanes are by key. Whoever is held holds in turn. All others of the lane go on (PROMISES section
-2). Law: a message is blocked if and only if it is parked or shares a key with an earlier blocked one.
+the lane key where lanes are by key. Whoever is held holds in turn. All others of the lane go on ([Promises]
+A5). Law: a message is blocked if and only if it is parked or shares a key with an earlier blocked one.
 """
 
 import heapq

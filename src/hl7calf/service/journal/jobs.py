@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
     DELIVERED = "delivered"
     REFUSED = "refused"  # AE, AR, CE, CR
-    MISMATCHED = "mismatched"  # an acknowledgment for another message (PROMISES A2, A3)
+    MISMATCHED = "mismatched"  # an acknowledgment for another message ([Promises] A2, A3)
     GARBLED = "garbled"  # an answer that is no acknowledgment (A9)
     UNREACHABLE = "unreachable"  # never sent: no connection, DNS, TLS (A14)
     UNKNOWN = "unknown"  # sent, and no answer came: it may have arrived (A7, A10, A11)
@@ -224,7 +224,7 @@ class CarryOut:
 class Limits:
     """How much of the past is kept. Undelivered messages are never touched, whatever stands here.
 
-    Precedents: the duplicates window of PROMISES P11 (7 days or 1 million keys).
+    Precedents: the duplicates window of [Promises] P11 (7 days or 1 million keys).
     """
 
     message_age_s: float = 30 * 86_400.0  # delivered, rejected and quarantined, since they became that

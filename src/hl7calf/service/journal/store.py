@@ -21,7 +21,7 @@ from hl7calf.service.journal.files import DATABASE, configured, own
 from hl7calf.service.journal.jobs import Event, Job
 from hl7calf.service.journal.statements import sql
 
-_CACHE_KIB = 16 * 1024  # the writer's pages: a fraction of the memory budget of DESIGN section 5
+_CACHE_KIB = 16 * 1024  # the writer's pages: a fraction of the memory budget of docs/architecture.md, Budgets
 _CHECKPOINT_PAGES = 16_000  # a commit itself writes the WAL back only when `checkpoints` did not keep up: 64 MB
 _WAL_LIMIT_BYTES = 64 * 1024**2  # and does not stay larger than this once written back
 _CHECK_STEPS = 20_000  # virtual machine steps between two looks at the clock
