@@ -118,7 +118,7 @@ def run(tmp_path: Path, synchronous: str, seeds: range, each: int) -> Found:
             look(files, folder, told, found)
             for path in folder.iterdir():
                 path.unlink()
-    sys.stdout.write(f"{synchronous}: {found}\n")  # for -s
+        sys.stdout.write(f"{synchronous}: {found}\n")  # for -s, after each seed, so that a run cut short says something
     return found
 
 
