@@ -55,7 +55,10 @@ class Browser:
         if method == "POST":
             sent = {"Origin": ORIGIN, "Content-Type": "application/x-www-form-urlencoded",
                     "Content-Length": str(len(body)), **sent}  # fmt: skip
-        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items() if value is not None)]
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in sent.items() if value is not None),
+        ]
         reply = read_reply(self.send("\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body))
         if reply.cookie:
             self.cookie = reply.cookie if not reply.cookie.endswith("=") else ""

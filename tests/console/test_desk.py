@@ -41,7 +41,12 @@ def test_a_page_with_something_revealed_leaves_by_itself(stage: Stage) -> None:
     visit.session.reveal(LISTS, visit.tick + 300)
     page = stage.desk.page(visit, "waiting.html", nav="waiting", most=1, queued_shown=1, lists={}, books=[])
     assert page.refresh == "301"
-    assert stage.desk.page(stage.visit(), "waiting.html", nav="waiting", most=1, queued_shown=1, lists={}, books=[]).refresh == ""
+    assert (
+        stage.desk.page(
+            stage.visit(), "waiting.html", nav="waiting", most=1, queued_shown=1, lists={}, books=[]
+        ).refresh
+        == ""
+    )
 
 
 def test_without_options_of_the_rule_its_own_hold(stage: Stage) -> None:

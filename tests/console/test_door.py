@@ -109,7 +109,14 @@ def test_signed_in_people_get_every_page(otto: Browser) -> None:
 
 
 def test_an_unknown_page_is_404_for_who_is_signed_in(otto: Browser) -> None:
-    for address in ("/nothing", "/message/abc", "/message/-1", "/mappings/../../etc/passwd", "/static/../users.py", "/message/1/"):
+    for address in (
+        "/nothing",
+        "/message/abc",
+        "/message/-1",
+        "/mappings/../../etc/passwd",
+        "/static/../users.py",
+        "/message/1/",
+    ):
         assert otto.get(address).status == 404, address
 
 
@@ -145,7 +152,10 @@ def test_the_cookie_from_before_signing_in_is_worth_nothing_after(stage: Stage) 
     assert browser.get("/").status == 303
 
 
-@pytest.mark.parametrize(("name", "password"), [("otto", "wrong password"), ("nobody", PASSWORD), ("", ""), ("otto", ""), ("<script>", PASSWORD)])
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("otto", "wrong password"), ("nobody", PASSWORD), ("", ""), ("otto", ""), ("<script>", PASSWORD)],
+)
 def test_wrong_names_and_wrong_passwords_get_the_same_answer(stage: Stage, name: str, password: str) -> None:
     reply = Browser(stage.desk).sign_in(name, password)
     assert reply.status == 401
@@ -289,7 +299,12 @@ def test_every_answer_has_the_security_headers_and_none_is_kept(stage: Stage, ot
 
 def test_static_files_are_served_by_name_alone_and_may_be_kept(stage: Stage) -> None:
     browser = Browser(stage.desk)
-    for name, kind in (("console.css", "text/css"), ("htmx.min.js", "text/javascript"), ("htmx-LICENSE.txt", "text/plain"), ("icon.svg", "image/svg")):
+    for name, kind in (
+        ("console.css", "text/css"),
+        ("htmx.min.js", "text/javascript"),
+        ("htmx-LICENSE.txt", "text/plain"),
+        ("icon.svg", "image/svg"),
+    ):
         reply = browser.get(f"/static/{name}")
         assert (reply.status, reply.header("content-type").partition(";")[0].startswith(kind)) == (200, True)
         assert "max-age" in reply.header("cache-control")
@@ -297,7 +312,9 @@ def test_static_files_are_served_by_name_alone_and_may_be_kept(stage: Stage) -> 
         assert browser.get(f"/static/{name}").status == 404, name
 
 
-def test_a_page_that_fails_tells_its_place_and_nothing_of_the_message(stage: Stage, otto: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_fails_tells_its_place_and_nothing_of_the_message(
+    stage: Stage, otto: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise KeyError("CANARY^PATIENT")
 
@@ -327,9 +344,13 @@ def test_a_users_file_that_others_may_read_closes_the_console(stage: Stage, otto
     assert otto.get("/").status == 500
 
 
-def test_a_visit_has_the_first_value_of_each_field(stage: Stage, otto: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_visit_has_the_first_value_of_each_field(
+    stage: Stage, otto: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Visit] = []
     real = stage.desk.page
-    monkeypatch.setattr(type(stage.desk), "page", lambda desk, visit, *a, **k: seen.append(visit) or real(visit, *a, **k))
+    monkeypatch.setattr(
+        type(stage.desk), "page", lambda desk, visit, *a, **k: seen.append(visit) or real(visit, *a, **k)
+    )
     otto.get("/log?route=a&route=b&gate=%ff")
     assert dict(seen[0].query) == {"route": "a", "gate": "\ufffd"}

@@ -10,9 +10,9 @@ COUNTS = st.lists(st.integers(0, 10**6), max_size=60)
 @given(COUNTS)
 def test_bars_stay_inside_the_picture(values: list[int]) -> None:
     for bar in bars(values, 24.0):
-        assert -0.02 <= bar.x
+        assert bar.x >= -0.02
         assert bar.x + bar.width <= WIDTH + 0.02
-        assert -0.02 <= bar.y
+        assert bar.y >= -0.02
         assert bar.y + bar.height <= 24.02
 
 

@@ -35,7 +35,9 @@ def test_a_day_is_never_judged_by_itself_or_by_what_came_after() -> None:
 
 def test_the_base_is_the_four_weeks_before() -> None:
     long_ago = [(100, 90)] * 5
-    assert judge([*long_ago, *[(100, 10)] * BASE_DAYS, (100, 10)])[-1] == judge([*[(100, 10)] * BASE_DAYS, (100, 10)])[-1]
+    assert (
+        judge([*long_ago, *[(100, 10)] * BASE_DAYS, (100, 10)])[-1] == judge([*[(100, 10)] * BASE_DAYS, (100, 10)])[-1]
+    )
 
 
 def test_a_day_without_messages_has_no_rate() -> None:

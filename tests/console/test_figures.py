@@ -2,7 +2,7 @@ import pytest
 
 from hl7calf.console import figures
 from hl7calf.console.figures import OTHERS, Arrivals, Daily
-from hl7calf.service.journal.jobs import Purge, Limits
+from hl7calf.service.journal.jobs import Limits, Purge
 from tests.console.stage import DAY_S, NOW, Stage, arrival, do, fresh, sample, shipped_tables, vet
 
 

@@ -1,6 +1,16 @@
 import pytest
 
-from hl7calf.console.guard import CSP, HEADERS, digest_of, form_token, hosts_of, new_token, refuse_host, refuse_origin, same_secret
+from hl7calf.console.guard import (
+    CSP,
+    HEADERS,
+    digest_of,
+    form_token,
+    hosts_of,
+    new_token,
+    refuse_host,
+    refuse_origin,
+    same_secret,
+)
 
 ORIGINS = ("https://calf.example.org", "http://127.0.0.1:9576")
 
@@ -15,7 +25,9 @@ def test_an_own_host_is_answered(host: str) -> None:
     assert refuse_host(host, hosts_of(ORIGINS)) == ""
 
 
-@pytest.mark.parametrize("host", [None, "", "evil.example", "calf.example.org.evil.example", "127.0.0.1", "calf.example.org:80"])
+@pytest.mark.parametrize(
+    "host", [None, "", "evil.example", "calf.example.org.evil.example", "127.0.0.1", "calf.example.org:80"]
+)
 def test_a_foreign_host_is_refused(host: str | None) -> None:
     assert refuse_host(host, hosts_of(ORIGINS))
 
@@ -26,7 +38,10 @@ def test_an_own_origin_may_post(origin: str) -> None:
     assert refuse_origin(origin, None, ORIGINS) == ""
 
 
-@pytest.mark.parametrize("origin", [None, "", "null", "http://calf.example.org", "https://evil.example", "https://calf.example.org.evil.example"])
+@pytest.mark.parametrize(
+    "origin",
+    [None, "", "null", "http://calf.example.org", "https://evil.example", "https://calf.example.org.evil.example"],
+)
 def test_a_foreign_or_missing_origin_is_refused(origin: str | None) -> None:
     assert refuse_origin(origin, "same-origin", ORIGINS)
 

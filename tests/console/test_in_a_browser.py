@@ -121,7 +121,16 @@ def test_the_keyboard_alone_is_enough(served: tuple[Stage, str, Any]) -> None:
         reached.add(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.name"))
         unmarked = "document.activeElement !== document.body && getComputedStyle(document.activeElement).outlineStyle === 'none'"
         assert not page.evaluate(unmarked), reached
-    assert {"Overview", "Sign out", "purpose", "Reveal for 10 min", "reason", "Release", "Give up", "Keep as ordered"} <= reached
+    assert {
+        "Overview",
+        "Sign out",
+        "purpose",
+        "Reveal for 10 min",
+        "reason",
+        "Release",
+        "Give up",
+        "Keep as ordered",
+    } <= reached
 
 
 def test_the_log_grows_by_itself(served: tuple[Stage, str, Any]) -> None:

@@ -2,7 +2,9 @@ from hl7calf.console.limits import LONGEST_BODY
 from tests.console.asking import HOST, ORIGIN, Browser, signed_in
 from tests.console.stage import PASSWORD, Stage
 
-HEAD = f"POST /sign-in HTTP/1.1\r\nHost: {HOST}\r\nOrigin: {ORIGIN}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+HEAD = (
+    f"POST /sign-in HTTP/1.1\r\nHost: {HOST}\r\nOrigin: {ORIGIN}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+)
 
 
 def test_a_body_longer_than_any_form_is_refused_before_it_is_sent(stage: Stage) -> None:

@@ -7,7 +7,16 @@ from hl7calf.console.places import PLACES, find_place
 
 
 def test_what_changes_something_is_a_post_and_nothing_else_is() -> None:
-    changing = {"/mode", "/log/search", "/log/reveal", "/message/{number}/reveal", "/message/{number}/decide", "/hide", "/try", "/sign-out"}
+    changing = {
+        "/mode",
+        "/log/search",
+        "/log/reveal",
+        "/message/{number}/reveal",
+        "/message/{number}/decide",
+        "/hide",
+        "/try",
+        "/sign-out",
+    }
     assert {place.address for place in PLACES if place.method == "POST"} == changing
     assert {place.method for place in PLACES} == {"GET", "POST"}
 
@@ -25,14 +34,34 @@ def test_only_what_refreshes_itself_is_live() -> None:
     assert {place.address for place in PLACES if place.live} == {"/part/overview", "/part/log"}
 
 
-@pytest.mark.parametrize(("path", "args"), [("/message/12", {"number": "12"}), ("/mappings/gates.csv", {"name": "gates.csv"}), ("/mappings/note.txt", {"name": "note.txt"})])
+@pytest.mark.parametrize(
+    ("path", "args"),
+    [
+        ("/message/12", {"number": "12"}),
+        ("/mappings/gates.csv", {"name": "gates.csv"}),
+        ("/mappings/note.txt", {"name": "note.txt"}),
+    ],
+)
 def test_parts_of_an_address_are_named(path: str, args: dict[str, str]) -> None:
     found = find_place("GET", path)
     assert found is not None
     assert found[1] == args
 
 
-@pytest.mark.parametrize("path", ["", "//", "/message/", "/message/1x", "/message/" + "9" * 19, "/mappings/..", "/mappings/a/b.csv", "/mappings/gates.csv\n", "/Log"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "//",
+        "/message/",
+        "/message/1x",
+        "/message/" + "9" * 19,
+        "/mappings/..",
+        "/mappings/a/b.csv",
+        "/mappings/gates.csv\n",
+        "/Log",
+    ],
+)
 def test_other_addresses_are_nowhere(path: str) -> None:
     assert find_place("GET", path) is None
 

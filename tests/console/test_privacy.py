@@ -45,7 +45,9 @@ def message(reason: str) -> bytes:
 
 def fill(store: Any, now: float) -> None:
     tables = shipped_tables()
-    for number, reason in enumerate(("Left calf calcification on x-ray, pain 3 days.", "Left calf calcification, in a cast.", "cough")):
+    for number, reason in enumerate(
+        ("Left calf calcification on x-ray, pain 3 days.", "Left calf calcification, in a cast.", "cough")
+    ):
         payload = message(reason)
         [recorded] = do(store, arrival(payload, now - 60, vet(payload, tables, policy=POLICY)))
         if number == 2:
@@ -97,7 +99,9 @@ def test_a_reveal_of_one_message_shows_no_other(stage: Stage) -> None:
     browser = signed_in(stage.desk, "rahel", PASSWORD)
     first = browser.get("/message/1").body
     browser.post("/message/1/reveal", purpose="x")
-    others = "".join(browser.get(path).body for path in ("/", "/log", "/review", "/waiting", "/message/2", "/message/3"))
+    others = "".join(
+        browser.get(path).body for path in ("/", "/log", "/review", "/waiting", "/message/2", "/message/3")
+    )
     assert first
     assert [one for one in CANARIES if one in others] == []
 

@@ -32,7 +32,9 @@ def test_each_filter_narrows(archive: Archive) -> None:
     assert sequences(archive, route="nowhere") == []
     assert len(sequences(archive, since=NOW - 3 * 3600 - 1)) < len(sequences(archive))
     assert sequences(archive, until=NOW - 100 * 3600) == []
-    assert len(sequences(archive, since=NOW - 100 * 3600, until=NOW)) + len(sequences(archive, until=NOW - 100 * 3600)) <= len(sequences(archive))
+    assert len(sequences(archive, since=NOW - 100 * 3600, until=NOW)) + len(
+        sequences(archive, until=NOW - 100 * 3600)
+    ) <= len(sequences(archive))
 
 
 def test_a_gate_is_found_in_any_order(archive: Archive) -> None:

@@ -21,7 +21,9 @@ def test_filters_that_skip_escaping_do_not_exist(name: str) -> None:
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_no_template_steps_around_the_escaping(template: str) -> None:
     text = TEMPLATES[template]
-    assert not re.search(r"\|\s*(safe|forceescape)|autoescape|Markup|\bstyle=|\bon[a-z]+=|javascript:|<style|srcdoc", text)
+    assert not re.search(
+        r"\|\s*(safe|forceescape)|autoescape|Markup|\bstyle=|\bon[a-z]+=|javascript:|<style|srcdoc", text
+    )
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -33,7 +35,9 @@ def test_every_value_in_an_attribute_is_quoted(template: str) -> None:
 def test_scripts_are_files_of_ours_and_nothing_stands_in_them() -> None:
     for template, text in TEMPLATES.items():
         for script in re.findall(r"<script[^>]*>.*?</script>", text, re.DOTALL):
-            assert re.fullmatch(r'<script src="/static/htmx\.min\.js\?\{\{ static_mark \}\}" defer></script>', script), template
+            assert re.fullmatch(
+                r'<script src="/static/htmx\.min\.js\?\{\{ static_mark \}\}" defer></script>', script
+            ), template
 
 
 def test_addresses_begin_with_a_page_of_ours() -> None:

@@ -2,14 +2,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hl7calf.console.spans import CUE, GONE, NEW, SEEN, Mark, all_lines, cut, kind_of, marks_after, order_lines, sides_of
+from hl7calf.console.spans import (
+    CUE,
+    GONE,
+    NEW,
+    SEEN,
+    Mark,
+    all_lines,
+    cut,
+    kind_of,
+    marks_after,
+    order_lines,
+    sides_of,
+)
 from hl7calf.console.text import shown
 from hl7calf.errors import WireError
 from hl7calf.wire.splice import splice
 from tests.console.stage import UPGRADED, Stage, sample
 
 
-@given(st.text("ab|^\x1b é", min_size=1, max_size=40), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.sampled_from([GONE, NEW, SEEN, CUE])), max_size=6))
+@given(
+    st.text("ab|^\x1b é", min_size=1, max_size=40),
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.sampled_from([GONE, NEW, SEEN, CUE])), max_size=6),
+)
 def test_the_pieces_of_a_segment_joined_are_the_segment(text: str, spans: list[tuple[int, int, str]]) -> None:
     payload = text.encode("latin-1")
     marks = [Mark(min(a, b), max(a, b), kind) for a, b, kind in spans]
@@ -24,7 +39,13 @@ def test_a_change_outranks_evidence_and_evidence_a_cue() -> None:
 
 
 def test_marks_outside_the_segment_do_not_matter() -> None:
-    assert [p.kind for p in cut(b"0123456789", 2, 5, [Mark(0, 2, GONE), Mark(5, 9, SEEN), Mark(3, 3, NEW)], ())] == ["", ""]
+    marks = [Mark(0, 2, GONE), Mark(5, 9, SEEN), Mark(3, 3, NEW)]
+    assert [(p.text, p.kind) for p in cut(b"0123456789", 2, 5, marks, ())] == [("234", "")]
+
+
+def test_one_change_is_one_piece_whatever_lies_under_it() -> None:
+    marks = [Mark(0, 10, GONE), Mark(2, 4, SEEN), Mark(6, 8, CUE)]
+    assert [(p.text, p.kind) for p in cut(b"0123456789", 0, 10, marks, ())] == [("0123456789", GONE)]
 
 
 def test_cues_are_told_from_mentions() -> None:

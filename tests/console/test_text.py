@@ -14,7 +14,16 @@ def test_nothing_invisible_is_ever_shown(text: str) -> None:
     assert not set(shown(text)) & set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200b\ufeff\u2028")
 
 
-@pytest.mark.parametrize(("text", "as_shown"), [("a\x1b[31mb", "a\\x1b[31mb"), ("\u202egpj", "\\u202egpj"), ("a\rb", "a\\x0db"), ("a\nb", "a\nb"), ("\x00", "\\x00")])
+@pytest.mark.parametrize(
+    ("text", "as_shown"),
+    [
+        ("a\x1b[31mb", "a\\x1b[31mb"),
+        ("\u202egpj", "\\u202egpj"),
+        ("a\rb", "a\\x0db"),
+        ("a\nb", "a\nb"),
+        ("\x00", "\\x00"),
+    ],
+)
 def test_terminal_escapes_and_bidi_marks_are_written_out(text: str, as_shown: str) -> None:
     assert shown(text) == as_shown
 
@@ -24,7 +33,10 @@ def test_lone_surrogates_do_not_reach_the_browser() -> None:
     shown("\ud800").encode("utf-8")
 
 
-@pytest.mark.parametrize(("identifier", "as_masked"), [("MSG00000123", "•••123"), ("A1", "•••"), ("", ""), ("12345678^CPOE", "•••678"), ("4711^LONGNAMESPACE", "•••")])
+@pytest.mark.parametrize(
+    ("identifier", "as_masked"),
+    [("MSG00000123", "•••123"), ("A1", "•••"), ("", ""), ("12345678^CPOE", "•••678"), ("4711^LONGNAMESPACE", "•••")],
+)
 def test_a_masked_identifier_keeps_three_characters_at_most(identifier: str, as_masked: str) -> None:
     assert masked(identifier) == as_masked
 
@@ -40,11 +52,26 @@ def test_times_are_utc_and_absent_ones_are_nothing() -> None:
     assert (when(None), clock(None)) == ("", "")
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0, "1 s"), (-5, "1 s"), (59, "59 s"), (61, "1 min 01 s"), (600, "10 min"), (7500, "2 h 05 min"), (200_000, "2 d 7 h")])
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "1 s"),
+        (-5, "1 s"),
+        (59, "59 s"),
+        (61, "1 min 01 s"),
+        (600, "10 min"),
+        (7500, "2 h 05 min"),
+        (200_000, "2 d 7 h"),
+    ],
+)
 def test_an_age_has_two_units_at_most(seconds: float, told: str) -> None:
     assert age(seconds) == told
 
 
 def test_numbers_are_grouped_thinly() -> None:
     assert count(1234567) == "1\u202f234\u202f567"
-    assert (plural(1, "message"), plural(2, "message"), plural(0, "try", "tries")) == ("1 message", "2 messages", "0 tries")
+    assert (plural(1, "message"), plural(2, "message"), plural(0, "try", "tries")) == (
+        "1 message",
+        "2 messages",
+        "0 tries",
+    )

@@ -59,7 +59,22 @@ def console(
     desk = compose(settings, Wish(listen, public_urls, proxies, proxy_header, idle_minutes * 60))
     if not desk.users.all():
         say_err(f"Nobody may sign in yet: hl7calf console -c {config or DEFAULT_CONFIG} user add NAME")
+    _keep_quiet(settings.service.log_level)
     return run(desk, listen, say_err)
+
+
+def _keep_quiet(log_level: str) -> None:
+    """Let nothing of a message out where a page fails: no core file, no traceback of Twisted's."""
+    import resource
+    import sys
+
+    from twisted.logger import globalLogBeginner
+
+    from hl7calf.service.events import JsonLines
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    observer = JsonLines(sys.stderr, log_level)
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
 
 
 @console.group()

@@ -14,6 +14,7 @@ from hl7calf.cli.console_journal import StoredJournal
 from hl7calf.cli.dry_run import options_of, policy_of
 from hl7calf.cli.failures import Unusable
 from hl7calf.config import Settings
+from hl7calf.config.endpoints import read_listen
 from hl7calf.console.app import build_desk
 from hl7calf.console.desk import Desk
 from hl7calf.console.options import Options, PolicyShown, Proxy, RouteShown
@@ -66,12 +67,12 @@ def origins_of(wish: Wish) -> tuple[str, ...]:
     """Return the addresses that are answered: those given, else the loopback ones of the port.
 
     Raises:
-        Unusable: beyond loopback without an address, or without TLS in it.
+        Unusable: no endpoint; beyond loopback without an address, or without TLS in it.
     """
-    parts = wish.listen.split(":")
-    port = next((part for part in parts[1:] if part.isdigit()), "")
-    interface = next((part.removeprefix("interface=") for part in parts if part.startswith("interface=")), "")
-    is_loopback = interface in ("127.0.0.1", "localhost") or interface.replace("\\", "").startswith("::1")
+    try:
+        endpoint = read_listen(wish.listen)
+    except ValueError as wrong:
+        raise Unusable(f"--listen {wish.listen}: {wrong}. For TLS put a reverse proxy before the console.") from None
     origins = []
     for url in wish.public_urls:
         split = urlsplit(url)
@@ -80,9 +81,11 @@ def origins_of(wish: Wish) -> tuple[str, ...]:
         if split.scheme != "https" and split.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise Unusable(f"--public-url {url}: passwords travel there, so it must be https.")
         origins.append(f"{split.scheme}://{split.netloc}".lower())
-    if not origins and not is_loopback:
-        raise Unusable("Beyond loopback the console needs --public-url https://..., and TLS before it or in --listen.")
-    return tuple(origins) or tuple(f"http://{host}:{port}" for host in _LOOPBACK)
+    if not origins and not endpoint.loopback:
+        raise Unusable(
+            "Beyond loopback the console needs --public-url https://... and a reverse proxy with TLS before it."
+        )
+    return tuple(origins) or tuple(f"http://{host}:{endpoint.port}" for host in _LOOPBACK)
 
 
 def proxy_of(wish: Wish) -> Proxy | None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
@@ -204,7 +204,7 @@ class Door(Resource):
             return answer
         frames = traceback.extract_tb(failure.getTracebackObject())
         place = f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else "?"
-        _log.error("console page failed: {kind} at {place}", kind=failure.type.__name__, place=place)
+        _log.emit(LogLevel.error, "{code}", code="K_PAGE", details={"error": failure.type.__name__, "at": place})
         return plain(500, f"The console failed here ({failure.type.__name__} at {place}). Nothing was changed.")
 
 

@@ -1,7 +1,7 @@
 """Who may ask at all: Host, Origin, token, and the headers of every answer.
 
-Law: pure. The checks need the head of a request only, so they are made before its body is read (PROMISES S6, S7).
-A comparison of secrets takes the same time whatever is compared.
+Law: pure. The checks need the head of a request only, so they are made before its body is read (docs/promises.md S6
+and S7). A comparison of secrets takes the same time whatever is compared.
 
 Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet; Content Security Policy Level 3; Fetch §3.2 for
 why the referrer policy is `same-origin`: under `no-referrer` a browser sends `Origin: null` with its own forms.

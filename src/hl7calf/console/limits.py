@@ -1,7 +1,7 @@
 """A request that keeps its body small and unread until the door has looked at its head.
 
 Law: a body without a length, or one longer than any form of ours, is refused before it is taken. Nothing parses a
-body here; the door does, after login (PROMISES S7; CVE-2023-43208 is what happens otherwise).
+body here; the door does, after login (docs/promises.md S7; CVE-2023-43208 is what happens otherwise).
 """
 
 from typing import Any

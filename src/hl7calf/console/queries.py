@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+
 from hl7calf.errors import JournalError
 
 HOUR_US = 3_600_000_000

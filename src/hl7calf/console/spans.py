@@ -123,13 +123,18 @@ def cut(payload: bytes, start: int, end: int, marks: Iterable[Mark], charsets: t
     """Cut bytes `start` to `end` at the marks' edges, read by MSH-18; where marks overlap the higher rank shows."""
     inside = [mark for mark in marks if mark.start < end and mark.end > start]
     edges = sorted({start, end, *(max(m.start, start) for m in inside), *(min(m.end, end) for m in inside)})
-    pieces: list[Piece] = []
+    runs: list[tuple[int, int, Mark | None]] = []
     for first, last in pairwise(edges):
         over = [mark for mark in inside if mark.start <= first and mark.end >= last]
         top = max(over, key=lambda mark: _RANK[mark.kind], default=None)
-        text = shown(decode_bytes(payload[first:last], charsets))
-        pieces.append(Piece(text, top.kind if top else "", shown(top.why) if top else ""))
-    return tuple(pieces)
+        if runs and runs[-1][2] is top:  # an edge of what is covered here anyway
+            first = runs.pop()[0]
+        runs.append((first, last, top))
+    return tuple(_piece(decode_bytes(payload[first:last], charsets), top) for first, last, top in runs)
+
+
+def _piece(text: str, mark: Mark | None) -> Piece:
+    return Piece(shown(text), mark.kind, shown(mark.why)) if mark else Piece(shown(text))
 
 
 def _own_segments(group: OrderGroup) -> list[Segment]:

@@ -1,7 +1,7 @@
 """A log entry in a line: what was decided and changed, with identifiers masked until they are revealed.
 
 Law: pure. Of an order the codes, the gates and the identifiers; nothing of the patient. Identifiers stay masked
-because senders put record numbers into them (PROMISES P16).
+because senders put record numbers into them (docs/promises.md P16).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Text as people may safely read it: nothing invisible, nothing that turns a line round, ages and times in short.
 
 Law: pure. What a message brings is never trusted to be what it looks like: control, bidirectional and zero-width
-characters are written out (PROMISES S8; Unicode TR36 §2.4). Escaping for HTML is the templates' business.
+characters are written out (docs/promises.md S8; Unicode TR36 §2.4). Escaping for HTML is the templates' business.
 """
 
 import re

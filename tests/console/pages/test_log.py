@@ -71,7 +71,16 @@ def test_older_pages_do_not_refresh_themselves(stage: Stage) -> None:
     assert "older entries" in body
 
 
-@pytest.mark.parametrize(("typed", "at"), [("2026-03-04T05:00", NOW), ("2026-03-04 05:00", NOW), ("2026-03-04", NOW - 5 * 3600), ("yesterday", None), ("", None)])
+@pytest.mark.parametrize(
+    ("typed", "at"),
+    [
+        ("2026-03-04T05:00", NOW),
+        ("2026-03-04 05:00", NOW),
+        ("2026-03-04", NOW - 5 * 3600),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
 def test_times_are_read_as_utc(typed: str, at: float | None) -> None:
     assert moment(typed) == at
 

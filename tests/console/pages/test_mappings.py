@@ -70,7 +70,12 @@ def test_the_trial_begins_with_an_example(stage: Stage) -> None:
 
 
 def test_a_sentence_is_tried_with_facts_gates_and_what_would_be_written(stage: Stage) -> None:
-    form = {"name": "US VENOUS LIMITED LEFT", "code": "USVENLTDL", "system": "L", "reason": "XR: calcification L calf, pain 3 days. In a cast."}
+    form = {
+        "name": "US VENOUS LIMITED LEFT",
+        "code": "USVENLTDL",
+        "system": "L",
+        "reason": "XR: calcification L calf, pain 3 days. In a cast.",
+    }
     answer = mappings.run_trial(stage.desk, stage.visit(form=form))
     assert answer.body.lstrip().startswith("<!doctype")
     assert "X16" in answer.body

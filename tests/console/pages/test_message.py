@@ -24,7 +24,16 @@ def post(stage: Stage, page: str, number: int, role: Role = Role.OPERATOR, **for
 
 def test_what_was_decided_is_shown_and_nothing_of_the_patient(stage: Stage) -> None:
     body = show(stage, UPGRADED).body
-    for told in ("IMG5521", "IMG5531", "NTE|1|O|HL7CALF", "answered <b>AA</b>", "delivered", "EPIC / NORTHGEN", "witness ok", "limited protocol"):
+    for told in (
+        "IMG5521",
+        "IMG5531",
+        "NTE|1|O|HL7CALF",
+        "answered <b>AA</b>",
+        "delivered",
+        "EPIC / NORTHGEN",
+        "witness ok",
+        "limited protocol",
+    ):
         assert told in body, told
     for secret in (*PATIENT, "UPG-EPIC-01", "E700101"):
         assert secret not in body, secret
@@ -49,7 +58,15 @@ def test_revealing_needs_a_purpose_is_recorded_first_and_shows_all_marked(stage:
     assert entry.content["reason"] == "A call about this order"
     assert entry.content["details"] == {"what": "message", "message": "1"}
     answer = show(stage, 1, Role.REVIEWER, session=visit.session)
-    for told in ("Right <mark", "UPG-EPIC-01", 'class="gone"', 'class="new"', 'class="seen"', "R/O</mark>", "this was recorded"):
+    for told in (
+        "Right <mark",
+        "UPG-EPIC-01",
+        'class="gone"',
+        'class="new"',
+        'class="seen"',
+        "R/O</mark>",
+        "this was recorded",
+    ):
         assert told in answer.body, told
     assert answer.refresh == "601"
     assert "SAMPLE^ANNA" not in answer.body, "PID is not part of the order"
@@ -156,7 +173,18 @@ def test_a_quarantined_message_is_marked_as_seen(stage: Stage) -> None:
     assert entry.content["details"]["about"] == "quarantine"
 
 
-@pytest.mark.parametrize(("number", "role", "do_"), [(UPGRADED, Role.OPERATOR, "retry"), (UPGRADED, Role.OPERATOR, "keep"), (BROKEN, Role.OPERATOR, "release"), (PARKED, Role.REVIEWER, "skip"), (REVIEW, Role.REVIEWER, "park"), (PARKED, Role.OPERATOR, "delete"), (PARKED, Role.OPERATOR, "")])
+@pytest.mark.parametrize(
+    ("number", "role", "do_"),
+    [
+        (UPGRADED, Role.OPERATOR, "retry"),
+        (UPGRADED, Role.OPERATOR, "keep"),
+        (BROKEN, Role.OPERATOR, "release"),
+        (PARKED, Role.REVIEWER, "skip"),
+        (REVIEW, Role.REVIEWER, "park"),
+        (PARKED, Role.OPERATOR, "delete"),
+        (PARKED, Role.OPERATOR, ""),
+    ],
+)
 def test_what_is_not_possible_is_refused(stage: Stage, number: int, role: Role, do_: str) -> None:
     before = stage.desk.journal.status().head
     _, said = post(stage, "decide", number, role, do=do_, reason="x")

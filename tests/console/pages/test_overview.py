@@ -13,13 +13,26 @@ from tests.console.stage import NOW, Stage, close_stage, do, open_stage
 
 def test_it_tells_mode_policy_service_and_books(stage: Stage) -> None:
     body = overview.show(stage.desk, stage.visit()).body
-    for told in ("RAD-US-017", "approved by Chief of Radiology", "set by otto", "“go live”", "running", "balanced", "tcp:10.20.0.40:2576"):
+    for told in (
+        "RAD-US-017",
+        "approved by Chief of Radiology",
+        "set by otto",
+        "“go live”",
+        "running",
+        "balanced",
+        "tcp:10.20.0.40:2576",
+    ):
         assert told in body, told
 
 
 def test_it_names_what_needs_a_person(stage: Stage) -> None:
     body = overview.show(stage.desk, stage.visit()).body
-    for told in ("1 message parked", "a message has waited", "1 message could not be read", "2 order messages for review"):
+    for told in (
+        "1 message parked",
+        "a message has waited",
+        "1 message could not be read",
+        "2 order messages for review",
+    ):
         assert told in body, told
 
 
@@ -89,7 +102,9 @@ def test_the_mode_is_asked_of_the_service_with_who_and_why(stage: Stage) -> None
     assert (str(control.mode), control.mode_user, control.mode_reason) == ("observe", "otto", "odd notes")
 
 
-@pytest.mark.parametrize("form", [{"mode": "observe"}, {"mode": "observe", "reason": "  "}, {"mode": "destroy", "reason": "x"}, {}])
+@pytest.mark.parametrize(
+    "form", [{"mode": "observe"}, {"mode": "observe", "reason": "  "}, {"mode": "destroy", "reason": "x"}, {}]
+)
 def test_a_mode_without_a_reason_is_not_set(stage: Stage, form: dict[str, str]) -> None:
     visit = stage.visit("/mode", form=form)
     overview.set_mode(stage.desk, visit)

@@ -32,7 +32,9 @@ def test_the_table_has_the_numbers_of_the_picture(months: Stage) -> None:
 
 
 def test_one_sender_alone_can_be_shown(months: Stage) -> None:
-    whole, one = (statistics.show(months.desk, months.visit(query=query)).body for query in ({}, {"sender": "NORTHGEN"}))
+    whole, one = (
+        statistics.show(months.desk, months.visit(query=query)).body for query in ({}, {"sender": "NORTHGEN"})
+    )
     first = [int(re.sub(r"\D", "", re.findall(r'class="big">([^<]*)<', body)[0])) for body in (whole, one)]
     assert first[0] > first[1] > 0
     assert '<option value="NORTHGEN" selected>' in one

@@ -23,7 +23,9 @@ def test_an_operator_decides_here_and_others_do_not(stage: Stage) -> None:
     body = waiting.show(stage.desk, stage.visit(role=Role.REVIEWER)).body
     assert 'value="skip"' not in body
     assert 'value="seen"' in body
-    assert "<button" not in waiting.show(stage.desk, stage.visit(role=Role.VIEWER)).body.partition("<main")[2].replace("Reveal identifiers", "").replace('<button class="plain" title', "")
+    assert "<button" not in waiting.show(stage.desk, stage.visit(role=Role.VIEWER)).body.partition("<main")[2].replace(
+        "Reveal identifiers", ""
+    ).replace('<button class="plain" title', "")
 
 
 def test_what_was_seen_says_so(stage: Stage) -> None:
