@@ -1,4 +1,4 @@
-"""Every way a destination can answer, or not ([Promises] table 3.3): one test per row, on real sockets.
+"""Every way a destination can answer, or not ([Promises] A1 to A14): one test per row, on real sockets.
 
 One service runs a route for each row; pauses between attempts are a few hundredths of a second.
 """
