@@ -5,6 +5,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,9 +88,13 @@ def first_cells(text: str) -> list[str]:
     return [span for cells in rows(text) for span in _SPAN.findall(cells[0])]
 
 
-def said_in_code(path: Path) -> Iterator[str]:
+@cache
+def said_in_code(path: Path) -> tuple[str, ...]:
     """Docstrings and comments of a Python file."""
-    source = path.read_text("utf-8")
+    return tuple(_said(path.read_text("utf-8")))
+
+
+def _said(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield ast.get_docstring(node) or ""
