@@ -113,6 +113,13 @@ class Archive:
         rows = self.rows(f"SELECT {_COLUMNS} FROM entry WHERE sequence = ?", (sequence,))
         return _entry(rows[0]) if rows else None
 
+    def newest(self, state: str, limit: int) -> list[int]:
+        """Return the numbers of the last messages in a state that need a person (parked, quarantined), newest first."""
+        statement = (
+            "SELECT id FROM message WHERE state = ? AND state IN ('parked', 'quarantined') ORDER BY id DESC LIMIT ?"
+        )
+        return [row[0] for row in self.rows(statement, (state, limit))]
+
     def decisions(self, kinds: Sequence[str], since: float) -> list[Entry]:
         """Return what people decided, oldest first; such entries carry no action, which is their index."""
         marks = ", ".join("?" * len(kinds))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -47,19 +48,10 @@ def test_a_paused_or_stopped_service_is_grave(empty_stage: Stage) -> None:
     assert 'class="needs grave"' in body
 
 
-def test_a_service_that_does_not_run_is_said(stage: Stage) -> None:
-    stage.store.close()
-    try:
-        assert "The service does not run" in overview.show(stage.desk, stage.visit()).body
-    finally:
-        stage.store.__init__(*_reopened(stage))  # type: ignore[misc]
-
-
-def _reopened(stage: Stage) -> tuple[object, ...]:
-    from hl7calf.service.journal.store import Store
-
-    new = Store.open(stage.desk.options.data_dir, "node-1", at=NOW)
-    return new.data_dir, new.node, new._connection, new._lock, new._batch, new.unclean
+def test_a_service_that_does_not_run_is_said(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = replace(stage.desk.journal.status(), running=False)  # type: ignore[type-var]
+    monkeypatch.setattr(stage.desk.journal, "status", lambda: stopped)
+    assert "The service does not run" in overview.show(stage.desk, stage.visit()).body
 
 
 @pytest.mark.parametrize(

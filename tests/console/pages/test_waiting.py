@@ -1,8 +1,10 @@
+import pytest
+
 from hl7calf.console.options import Role
 from hl7calf.console.pages import waiting
 from hl7calf.console.sessions import LISTS
 from hl7calf.service.journal.jobs import Event
-from tests.console.stage import NOW, Stage, do
+from tests.console.stage import NOW, Stage, arrival, do, shipped_tables, vet
 
 
 def test_parked_quarantined_and_queued_are_listed(stage: Stage) -> None:
@@ -37,3 +39,15 @@ def test_what_was_seen_says_so(stage: Stage) -> None:
 
 def test_an_empty_store_waits_for_nothing(empty_stage: Stage) -> None:
     assert waiting.show(empty_stage.desk, empty_stage.visit()).body.count("None.") == 3
+
+
+def test_of_many_unreadable_messages_the_newest_are_shown(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "MOST", 3)
+    tables = shipped_tables()
+    for number in range(5):
+        junk = b"MSX|%d" % number
+        do(stage.store, arrival(junk, NOW, vet(junk, tables)))
+    body = waiting.show(stage.desk, stage.visit()).body
+    assert [number for number in range(6, 12) if f"/message/{number}" in body] == [9, 10, 11]
+    assert body.index("/message/11") < body.index("/message/9")
+    assert "The newest 3 are shown." in body

@@ -150,7 +150,7 @@ def _needs(desk: Desk, visit: Visit, status: Status, mode: ModeShown) -> list[Ne
         needs.append(Need(False, f"The policy lapses in {plural(days, 'day')}; then orders are annotated only."))
     for route in status.routes:
         needs += _route_needs(desk, visit, route)
-    unseen = len(unseen_quarantined(desk))
+    unseen = len(unseen_quarantined(desk, visit.now))
     if unseen:
         what = f"{plural(unseen, 'message')} could not be read and nobody has looked."
         needs.append(Need(False, what, "/waiting#quarantined"))

@@ -5,13 +5,13 @@ decided, the order goes on as it came: the store knows no release with changes, 
 """
 
 from hl7calf.console.desk import Desk
-from hl7calf.console.journal import MessageLine
 from hl7calf.console.queries import Entry, Wanted
 from hl7calf.console.summary import entry_summary
 from hl7calf.console.visit import Answer, Visit
 
 DAYS_BACK = 14
 MOST = 200
+SEEN_DAYS = 90  # longer than the bytes of a message are usually kept
 DECIDED = "review"  # the kind of log entry that a decision is
 DECISIONS = {
     "keep": "left as it was ordered",
@@ -43,11 +43,11 @@ def undecided(desk: Desk, now: float) -> list[Entry]:
     return [entry for entry in reversed(found) if str(entry.message_id) not in done]
 
 
-def unseen_quarantined(desk: Desk) -> list[MessageLine]:
-    """Return the messages that could not be read and that nobody has marked as seen."""
-    lines = desk.journal.messages("quarantined", "", 0, MOST)
-    seen = decided_messages(desk, min((line.received_at for line in lines), default=0.0))
-    return [line for line in lines if str(line.message_id) not in seen]
+def unseen_quarantined(desk: Desk, now: float) -> list[int]:
+    """Return the messages that could not be read and that nobody has marked as seen, newest first."""
+    numbers = desk.archive.newest("quarantined", MOST)
+    seen = decided_messages(desk, now - SEEN_DAYS * 86_400.0) if numbers else set()
+    return [number for number in numbers if str(number) not in seen]
 
 
 def decided_messages(desk: Desk, since: float) -> set[str]:

@@ -1,13 +1,14 @@
 """What waits: parked, quarantined, and the head of each route's queue.
 
-Law: a list, so nothing of a message but its header's kind and sender; identifiers are masked until revealed.
+Law: parked messages come oldest first, for others wait behind them; unreadable ones newest first. These are lists, so
+nothing of a message but its header's kind and sender; identifiers are masked until revealed.
 """
 
 from dataclasses import dataclass
 
 from hl7calf.console.desk import Desk
 from hl7calf.console.journal import MessageLine
-from hl7calf.console.pages.review import decided_messages
+from hl7calf.console.pages.review import SEEN_DAYS, decided_messages
 from hl7calf.console.summary import identifier
 from hl7calf.console.text import bytes_shown, shown
 from hl7calf.console.visit import Answer, Visit
@@ -38,12 +39,13 @@ class Row:
 def show(desk: Desk, visit: Visit) -> Answer:
     """Draw all three lists."""
     parked = desk.journal.messages("parked", "", 0, MOST)
-    quarantined = desk.journal.messages("quarantined", "", 0, MOST)
+    newest = desk.archive.newest("quarantined", MOST)
+    quarantined = desk.journal.messages("quarantined", "", newest[-1] - 1, MOST) if newest else []
+    routes = desk.journal.status().routes
     queued = [
-        line for route in desk.journal.status().routes
-        for line in desk.journal.messages("queued", route.route, 0, QUEUED_SHOWN)
+        line for route in routes for line in desk.journal.messages("queued", route.route, 0, QUEUED_SHOWN)
     ]  # fmt: skip
-    seen = decided_messages(desk, min((line.received_at for line in quarantined), default=visit.now))
+    seen = decided_messages(desk, visit.now - SEEN_DAYS * 86_400.0)
     return desk.page(
         visit, "waiting.html", nav="waiting", most=MOST, queued_shown=QUEUED_SHOWN,
         lists={
@@ -51,7 +53,7 @@ def show(desk: Desk, visit: Visit) -> Answer:
             "quarantined": [row(line, visit, str(line.message_id) in seen) for line in reversed(quarantined)],
             "queued": [row(line, visit, False) for line in queued],
         },
-        books=[route.books for route in desk.journal.status().routes],
+        books=[route.books for route in routes],
     )  # fmt: skip
 
 
