@@ -40,7 +40,7 @@ bench: $(VENV)/.runtime
 	@$(BIN)/hl7calf bench $(ARGS)
 
 test: $(VENV)/.tools
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 soak: $(VENV)/.tools
 	@$(BIN)/python -m pytest -m soak $(ARGS)

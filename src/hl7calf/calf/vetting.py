@@ -38,6 +38,7 @@ from hl7calf.wire.witness import DeclaredChange, prove
 
 __all__ = ["RULE_ID", "RULE_VERSION", "Options", "triage", "vet"]
 
+SEVERAL = "more than one MSH in one frame: passed on as it came"
 NO_ORDER = "not an order message: passed on as it came"
 
 
@@ -69,7 +70,11 @@ def triage(
         return _passed(payload, header, tables, (NO_ORDER,))
     if recall is None or may_mention(payload, header, _needles(tables)):
         return None
-    return vet(payload, tables, recall=recall, mode=mode, policy=policy, thorough=False)
+    message = read_message(payload, header)
+    if message.headers > 1:
+        return _passed(payload, header, tables, (SEVERAL,))
+    setting = Setting(tables, mode, policy, Options(), recall)
+    return _vet_orders(message, _Whole(header, setting), quiet=True)
 
 
 def vet(
@@ -101,16 +106,17 @@ def vet(
         return _passed(payload, header, tables, (NO_ORDER,))
     message = read_message(payload, header)
     if message.headers > 1:
-        return _passed(payload, header, tables, ("more than one MSH in one frame: passed on as it came",))
+        return _passed(payload, header, tables, (SEVERAL,))
     setting = Setting(tables, mode, policy, options or Options(), recall)
-    return _vet_orders(message, _Whole(header, setting), thorough)
+    quiet = not thorough and not may_mention(payload, header, _needles(tables))
+    return _vet_orders(message, _Whole(header, setting), quiet)
 
 
-def _vet_orders(message: Message, whole: _Whole, thorough: bool) -> Verdict:
-    payload, tables = message.payload, whole.setting.tables
+def _vet_orders(message: Message, whole: _Whole, quiet: bool) -> Verdict:
+    """Decide order by order; `quiet` tells that no word of calcification can be in it."""
+    payload = message.payload
     groups = read_orders(message)
     patient = patient_parts(message)
-    quiet = not thorough and not may_mention(payload, whole.header, _needles(tables))
     decided: list[Decided] = []
     for group in groups:
         key = placer_key(message, group)
