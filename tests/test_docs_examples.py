@@ -17,7 +17,6 @@ from hl7calf.calf.verdict import Policy
 from hl7calf.calf.vetting import vet
 from hl7calf.config.loading import parse_settings
 from hl7calf.errors import JournalError
-from hl7calf.service.journal import desk
 from hl7calf.service.journal.jobs import State
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.mappings import read_mappings
@@ -209,45 +208,37 @@ def test_the_sender_of_ones_own_gets_its_acknowledgment(stage: Stage) -> None:
 # ----------------------------------------------------------------------------------------- operations
 
 
-def python_block(containing: str, **paths: Path) -> str:
-    (block,) = [block for block in blocks(OPERATIONS.read_text("utf-8"), "python") if containing in block]
-    for old, new in paths.items():
-        shown = {"store": "/var/lib/hl7calf", "copy": "/backup/hl7calf.sqlite3"}[old]
-        assert shown in block
-        block = block.replace(shown, str(new))
-    return block
+def operations_line(containing: str, **paths: Path) -> str:
+    """One command of the page, with this test's own places in it."""
+    lines = [line.removeprefix("$ ") for block in blocks(OPERATIONS.read_text("utf-8"), "console") for line in block.splitlines()]
+    (line,) = [line for line in lines if containing in line]
+    for shown, own in {"/backup/hl7calf.sqlite3": paths.get("copy")}.items():
+        line = line.replace(shown, str(own)) if own else line
+    return line
 
 
-def execute(code: str) -> None:
-    done = subprocess.run(  # the page's own words
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(SRC)}, capture_output=True, text=True, timeout=PATIENCE_S
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_backup_restore_and_resume_work_as_operations_shows_them(tmp_path: Path) -> None:
-    folder, copy = tmp_path / "old", tmp_path / "copy.sqlite3"
+def test_backup_restore_and_resume_work_as_operations_shows_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, again, copy = tmp_path / "old", tmp_path / "new", tmp_path / "copy.sqlite3"
     folder.mkdir()
+    again.mkdir()
     with staged(folder) as stage:
         stage.start()
         stage.sender().exchange(message("A1"))  # nobody receives: it stays queued
-        execute(python_block("import backup", store=folder / "var", copy=copy))
+        monkeypatch.setenv("HL7CALF_CONFIG", str(folder / "hl7calf.toml"))
+        assert run(operations_line(" backup ", copy=copy), folder)[0] == 0
         stage.stop()
     assert copy.stat().st_mode & 0o777 == 0o600
-    again = tmp_path / "new"
-    again.mkdir()
     with staged(again) as stage, receiving(stage.forward) as receiver:
-        execute(python_block("import restore", store=again / "var", copy=copy))
+        monkeypatch.setenv("HL7CALF_CONFIG", str(again / "hl7calf.toml"))
+        assert run(operations_line(" restore ", copy=copy), again)[0] == 0
         stage.start()
         stage.sender().exchange(message("A2"))
         time.sleep(0.5)
         assert receiver.payloads == [], "a restored store is paused"
-        code, said, _ = run(f"hl7calf status -c {again / 'hl7calf.toml'}", again)
+        code, said, _ = run("hl7calf status", again)
         assert code == 1 and "Forwarding is paused" in said
-        execute(python_block('"resume"', store=again / "var"))
+        assert run(operations_line(" resume "), again)[0] == 0
         until(lambda: receiver.ids == ["A1", "A2"])
-        desk.ask(again / "var", "pause", user="t", reason="t", at=time.time())  # the sentence below the block
-        until(lambda: Reader(again / "var").control().paused)
         stage.stop()
 
 
