@@ -238,7 +238,7 @@ def test_an_english_order_reads_the_same_beside_another_language(language: str) 
 
 def test_a_negated_list_never_affirms_its_last_word() -> None:
     for language, reason in (
-        ("es", "sin edema o calcificación en pantorrilla izquierda"),
+        ("es", "sin fiebre o calcificaciones en pantorrilla izquierda"),
         ("fr", "pas de TVP ou calcification du mollet gauche"),
         ("de", "keine TVT oder Verkalkung linke Wade"),
         ("pt", "sem TVP ou calcificação na panturrilha esquerda"),
