@@ -1,10 +1,9 @@
-"""What the fuzzer puts bytes into: deframer, message reader, vetting; `python -m tests.fuzz.target CORPUS -max_total_time=600`.
+"""What the fuzzer puts bytes into: deframer, message reader, vetting; `python -m tests.fuzz CORPUS -max_total_time=600`.
 
 Law: nothing raises, frames and faults do not depend on the chunks, a message is its segments and their ends, and what
 is not changed goes out as the very bytes that came in.
 """
 
-import sys
 from functools import lru_cache
 
 from hl7calf.calf.tables import Tables, load_tables
@@ -81,17 +80,3 @@ def one_input(data: bytes) -> None:
         if isinstance(item, Frame):
             check_payload(item.payload)
     check_payload(data)
-
-
-def main(arguments: list[str]) -> None:
-    """Run atheris until it is told to stop."""
-    import atheris
-
-    atheris.instrument_all()
-    shipped_tables()
-    atheris.Setup(arguments, one_input)
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main(sys.argv)
