@@ -96,13 +96,13 @@ def test_the_search_finds_a_leak_in_every_form() -> None:
 FAULTY = """
 import sys
 from pathlib import Path
-import hl7calf.app.building as building
-whole = building.vet
-def vet(payload, *args, **more):
-    if b"BREAKS-THE-RULE" in payload:
-        raise ValueError(payload.decode("latin-1"))
-    return whole(payload, *args, **more)
-building.vet = vet
+import hl7calf.calf.vetting as vetting
+whole = vetting.read_orders
+def read_orders(message):
+    if b"BREAKS-THE-RULE" in message.payload:
+        raise ValueError(message.payload.decode("latin-1"))
+    return whole(message)
+vetting.read_orders = read_orders
 from hl7calf.app import serve
 sys.exit(serve(Path(sys.argv[1])))
 """
