@@ -85,7 +85,9 @@ def test_f03_bytes_before_the_start_block_are_skipped_counted_and_never_shown(se
         assert "KANARIENVOGEL" not in str(row.events)
 
 
-@pytest.mark.parametrize("probe", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"j" * 1025])
+@pytest.mark.parametrize(
+    "probe", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"j" * 1025]
+)
 def test_f03_another_protocol_and_more_than_1_kb_of_junk_end_the_connection(served: Served, probe: bytes) -> None:
     with served.row() as row:
         sender = served.peer()
@@ -314,11 +316,15 @@ def test_f15_a_peer_behind_a_cut_cable_is_noticed_by_keep_alive(tmp_path: Path) 
         with serving(tmp_path, first=route, mode="observe") as served:
             settings = tmp_path / "hl7calf.toml"
             served.stage.stop()
-            text = settings.read_text().replace(f"tcp:{served.stage.listen}:interface=127.0.0.1", f"tcp:{served.stage.listen}:interface={net}.1")
+            text = settings.read_text().replace(
+                f"tcp:{served.stage.listen}:interface=127.0.0.1", f"tcp:{served.stage.listen}:interface={net}.1"
+            )
             settings.write_text(text.replace('id = "DEMO"', 'id = "SITE"'))
             served.stage.start()
             code = f"import socket,time; s=socket.create_connection(('{net}.1',{served.stage.listen})); s.sendall({frame(message('F15-NS'))!r}); print(len(s.recv(999)), flush=True); time.sleep(300)"
-            with subprocess.Popen(["ip", "netns", "exec", name, sys.executable, "-c", code], stdout=subprocess.PIPE) as peer:
+            with subprocess.Popen(
+                ["ip", "netns", "exec", name, sys.executable, "-c", code], stdout=subprocess.PIPE
+            ) as peer:
                 assert peer.stdout is not None and int(peer.stdout.readline()) > 20
                 ip(f"link set {name}a down")
                 deadline = time.monotonic() + 120
@@ -407,7 +413,7 @@ def test_f18_a_close_without_close_notify_inside_a_frame_is_torn_and_not_answere
         assert row.forwarded(0) == []
 
 
-def test_what_is_in_quarantine_is_counted_alarmed_and_can_be_released_by_a_person(served: Served) -> None:
+def test_what_is_in_quarantine_is_counted_in_books_that_balance(served: Served) -> None:
     quarantined = served.reader.messages(State.QUARANTINED)
     books = served.reader.books()
     assert books.quarantined == len(quarantined) >= 8 and books.balanced
