@@ -22,7 +22,12 @@ _NUMBER = re.compile(r"(?<![\w.^-])([PFHARS])([1-9][0-9]?)(?![\w^])")
 
 def documents() -> list[Path]:
     """Every document a reader may open, README first."""
-    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("mappings/*.md"), *ROOT.glob("sample_messages/*.md")]
+    found = [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *ROOT.glob("mappings/*.md"),
+        *ROOT.glob("sample_messages/*.md"),
+    ]
     return sorted(found, key=lambda path: (path.name != "README.md" or path.parent != ROOT, str(path)))
 
 
@@ -68,7 +73,9 @@ def section(text: str, heading: str) -> str:
     match = re.search(rf"^(#+) {re.escape(heading)}\n(.*?)(?=^#{{1,6}} |\Z)", text, re.MULTILINE | re.DOTALL)
     assert match, f"there is no heading {heading!r}"
     level = len(match[1])
-    whole = re.search(rf"^{match[1]} {re.escape(heading)}\n(.*?)(?=^#{{1,{level}}} |\Z)", text, re.MULTILINE | re.DOTALL)
+    whole = re.search(
+        rf"^{match[1]} {re.escape(heading)}\n(.*?)(?=^#{{1,{level}}} |\Z)", text, re.MULTILINE | re.DOTALL
+    )
     assert whole
     return whole[1]
 

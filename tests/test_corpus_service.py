@@ -69,7 +69,11 @@ def payloads() -> list[bytes]:
     """Every file whole, as one frame, and each message of a file that holds several."""
     found: list[bytes] = []
     for path in sorted(FOLDER.rglob("*")):
-        if not path.is_file() or path.name in NO_MESSAGE or path.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE", "COPYING")):
+        if (
+            not path.is_file()
+            or path.name in NO_MESSAGE
+            or path.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE", "COPYING"))
+        ):
             continue
         data = path.read_bytes()
         pieces = [piece.payload for piece in split_messages(data)]
@@ -83,11 +87,17 @@ def answers_to(payload: bytes) -> list[tuple[bytes, bytes]]:
     if header is None:
         return [(b"AR", b"")]
     good = bool(header.control_id)
-    accept, application = (when if when in (b"", b"AL", b"NE", b"ER", b"SU") else b"AL" for when in (header.accept, header.application_ack))
+    accept, application = (
+        when if when in (b"", b"AL", b"NE", b"ER", b"SU") else b"AL" for when in (header.accept, header.application_ack)
+    )
     if not accept and not application:  # a value of no table is taken as AL
         return [(b"AA" if good else b"AR", header.control_id)]
     wanted = (b"AL", b"SU") if good else (b"AL", b"ER")
-    codes = [code for code, when in ((b"CA" if good else b"CR", accept), (b"AA" if good else b"AR", application)) if when in wanted]
+    codes = [
+        code
+        for code, when in ((b"CA" if good else b"CR", accept), (b"AA" if good else b"AR", application))
+        if when in wanted
+    ]
     return [(code, header.control_id) for code in (codes if good else codes[:1])]
 
 
@@ -103,7 +113,12 @@ def positive(payload: bytes) -> bytes:
     header = header_of(payload)
     assert header is not None, "something unreadable was forwarded"
     bar = header.separator
-    return bar.join([b"MSH", b"^~\\&", *[b""] * 5, b"", b"ACK", b"R", b"P", b"2.5.1"]) + b"\r" + bar.join([b"MSA", b"AA", header.control_id]) + b"\r"
+    return (
+        bar.join([b"MSH", b"^~\\&", *[b""] * 5, b"", b"ACK", b"R", b"P", b"2.5.1"])
+        + b"\r"
+        + bar.join([b"MSA", b"AA", header.control_id])
+        + b"\r"
+    )
 
 
 PAYLOADS = payloads()

@@ -76,8 +76,12 @@ def wrong_in(line: str) -> list[str]:
         if path == "hl7calf" and words and re.fullmatch(r"[a-z]+", words[0]):
             found.append(f"no command {words[0]}")
             continue
-        known = HELP | {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        found += [f"{path} has no {word}" for word in words if re.match(r"--?[a-z]", word) and word.split("=")[0] not in known]
+        known = HELP | {
+            option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+        }
+        found += [
+            f"{path} has no {word}" for word in words if re.match(r"--?[a-z]", word) and word.split("=")[0] not in known
+        ]
     return found
 
 
@@ -102,7 +106,12 @@ def test_every_command_is_in_the_table_of_commands() -> None:
 
 def test_the_readme_names_only_commands_in_its_table_of_readers() -> None:
     table = section((ROOT / "README.md").read_text("utf-8"), "Put it between your systems")
-    named = {span.split()[0] for cells in table.splitlines() if cells.startswith("| ") for span in re.findall(r"`([^`]+)`", cells)}
+    named = {
+        span.split()[0]
+        for cells in table.splitlines()
+        if cells.startswith("| ")
+        for span in re.findall(r"`([^`]+)`", cells)
+    }
     assert named and {f"hl7calf {name}" for name in named} <= COMMANDS.keys()
 
 
@@ -236,7 +245,9 @@ def test_every_key_that_is_cited_is_listed_among_the_sources() -> None:
     missing = {}
     for path in python_files():
         keys = set().union(*map(keys_cited, said_in_code(path))) - listed
-        keys = {key for key in keys if path.is_relative_to(SRC) or not key.isupper()}  # `script.py [FOLDER]` in a test's tool
+        keys = {
+            key for key in keys if path.is_relative_to(SRC) or not key.isupper()
+        }  # `script.py [FOLDER]` in a test's tool
         if keys:
             missing[str(path.relative_to(ROOT))] = sorted(keys)
     for path in [*DOCUMENTS, *(ROOT / "mappings").rglob("*.csv")]:
@@ -252,7 +263,9 @@ def test_no_key_is_listed_twice() -> None:
 
 
 def test_every_number_of_a_promise_or_fault_that_the_code_cites_is_in_promises() -> None:
-    listed = set(re.findall(r"^\| ([PFHARS][0-9]+) \|", (ROOT / "docs" / "promises.md").read_text("utf-8"), re.MULTILINE))
+    listed = set(
+        re.findall(r"^\| ([PFHARS][0-9]+) \|", (ROOT / "docs" / "promises.md").read_text("utf-8"), re.MULTILINE)
+    )
     missing = {}
     for path in python_files():
         numbers = set().union(*map(numbers_cited, said_in_code(path))) - listed
@@ -262,7 +275,9 @@ def test_every_number_of_a_promise_or_fault_that_the_code_cites_is_in_promises()
 
 
 def test_nothing_refers_to_a_paper_that_is_not_in_the_repository() -> None:
-    absent = re.compile(r"\b(CLINICAL|PROMISES|CONTRACT|DESIGN|STYLE|HOUSE)(\.md| [0-9]|, [A-Z]| table| section| [PFHARS][0-9])")
+    absent = re.compile(
+        r"\b(CLINICAL|PROMISES|CONTRACT|DESIGN|STYLE|HOUSE)(\.md| [0-9]|, [A-Z]| table| section| [PFHARS][0-9])"
+    )
     tables = [path for path in (ROOT / "mappings").rglob("*") if path.is_file()]
     files = [*python_files(), *DOCUMENTS, *SRC.rglob("*.sql"), *tables]
     found = {}

@@ -181,7 +181,9 @@ def test_each_curl_example_answers_what_the_page_shows(block: str, stage: Stage)
     require_service("curl", shutil.which("curl"))
     command, *shown = block.splitlines()
     command = command.removeprefix("$ ").replace(":9575/", f":{stage.ops}/")
-    done = subprocess.run(["sh", "-c", command], cwd=stage.folder, capture_output=True, text=True, timeout=PATIENCE_S)  # the page's own words
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=stage.folder, capture_output=True, text=True, timeout=PATIENCE_S
+    )  # the page's own words
     assert done.returncode == 0, done.stderr
     rest = done.stdout.replace("\r", "")
     for line in shown:
@@ -201,7 +203,9 @@ def test_the_route_of_the_engines_page_is_a_route(tmp_path: Path) -> None:
 def test_the_sender_of_ones_own_gets_its_acknowledgment(stage: Stage) -> None:
     text = (ROOT / "docs" / "engines" / "others.md").read_text("utf-8")
     code = blocks(text, "python")[0].replace("2575", str(stage.listen)) + "\nprint(answer)\n"
-    done = subprocess.run([sys.executable, "-c", code], cwd=stage.folder, capture_output=True, text=True, timeout=PATIENCE_S)  # the page's own words
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=stage.folder, capture_output=True, text=True, timeout=PATIENCE_S
+    )  # the page's own words
     assert "MSA|AA|MSG0001" in done.stdout, done.stderr
 
 
@@ -210,14 +214,20 @@ def test_the_sender_of_ones_own_gets_its_acknowledgment(stage: Stage) -> None:
 
 def operations_line(containing: str, **paths: Path) -> str:
     """One command of the page, with this test's own places in it."""
-    lines = [line.removeprefix("$ ") for block in blocks(OPERATIONS.read_text("utf-8"), "console") for line in block.splitlines()]
+    lines = [
+        line.removeprefix("$ ")
+        for block in blocks(OPERATIONS.read_text("utf-8"), "console")
+        for line in block.splitlines()
+    ]
     (line,) = [line for line in lines if containing in line]
     for shown, own in {"/backup/hl7calf.sqlite3": paths.get("copy")}.items():
         line = line.replace(shown, str(own)) if own else line
     return line
 
 
-def test_backup_restore_and_resume_work_as_operations_shows_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backup_restore_and_resume_work_as_operations_shows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, again, copy = tmp_path / "old", tmp_path / "new", tmp_path / "copy.sqlite3"
     folder.mkdir()
     again.mkdir()
@@ -251,7 +261,9 @@ def test_the_systemd_unit_starts_and_reloads_what_exists(tmp_path: Path) -> None
     path = tmp_path / "hl7calf.service"
     path.write_text(unit)
     if shutil.which("systemd-analyze"):  # it complains of an executable that is not installed here, and of nothing else
-        done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, timeout=PATIENCE_S)
+        done = subprocess.run(
+            ["systemd-analyze", "verify", str(path)], capture_output=True, text=True, timeout=PATIENCE_S
+        )
         assert "Unknown" not in done.stderr
 
 
@@ -259,7 +271,9 @@ def test_alarm_rules_for_prometheus_are_right_in_the_eyes_of_promtool(tmp_path: 
     require_service("promtool", shutil.which("promtool"))
     rules = tmp_path / "rules.yml"
     rules.write_text(blocks(OPERATIONS.read_text("utf-8"), "yaml")[0])
-    done = subprocess.run(["promtool", "check", "rules", str(rules)], capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run(
+        ["promtool", "check", "rules", str(rules)], capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

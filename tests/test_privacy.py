@@ -34,7 +34,9 @@ FIELDS = {
     "OBX": (5, 16, 25),
     "ZPI": (1, 2, 3),
 }
-WORDS = {f"{segment}-{number}": f"CNRY{segment}{number:02}Q" for segment, numbers in FIELDS.items() for number in numbers}
+WORDS = {
+    f"{segment}-{number}": f"CNRY{segment}{number:02}Q" for segment, numbers in FIELDS.items() for number in numbers
+}
 TEXTS = ("CNRYNTEPIDQ", "CNRYNTEOBRQ", "CNRYREASONQ", "CNRYCLINICQ", "CNRYCALLBACKQ", "CNRYPLACERQ", "CNRYCOLLECTQ")
 DESTINATION = ("CNRYANSWERQ", "CNRYGARBLEQ")  # what radiology quotes back at us
 WIRE = ("CNRYJUNKQ", "CNRYTORNQ", "CNRYNOHEADQ")  # what is no message
@@ -50,7 +52,12 @@ def segment(name: str, **fixed: str) -> str:
     return "|".join([name, *(known.get(n) or WORDS.get(f"{name}-{n}", "") for n in range(1, last + 1))])
 
 
-def order(identifier: str, placer: str = "P-1", reason: str = "Left calf calcification on x-ray, pain 5 days", kind: str = "ORM^O01") -> bytes:
+def order(
+    identifier: str,
+    placer: str = "P-1",
+    reason: str = "Left calf calcification on x-ray, pain 5 days",
+    kind: str = "ORM^O01",
+) -> bytes:
     """An order about that patient."""
     lines = [
         f"MSH|^~\\&|CPOE|WARD|RIS|RAD|20260115||{kind}|{identifier}|P|2.5.1",
@@ -75,7 +82,9 @@ def leaks(said: bytes, allowed: tuple[str, ...] = (), also: tuple[str, ...] = ()
     """The canaries in what was said: as they are, in any case, or as hexadecimal."""
     low = said.lower()
     forms = [(word, word.lower().encode()) for word in (*CANARIES, *also) if word not in allowed]
-    return [word for word, form in forms if form in low or form.hex().encode() in low or form.upper().hex().encode() in low]
+    return [
+        word for word, form in forms if form in low or form.hex().encode() in low or form.upper().hex().encode() in low
+    ]
 
 
 def test_there_are_sixty_canaries_and_the_order_holds_those_of_a_message() -> None:
@@ -148,7 +157,9 @@ def raw(port: int, data: bytes) -> None:
 def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Receiver]]:
     """The running service after everything that can go wrong went wrong."""
     folder = tmp_path_factory.mktemp("service")
-    stage = Watched(folder, route='max_attempts = 2\nmax_frame_bytes = 65536\nfirst_byte_timeout_s = 1\nframe_timeout_s = 2')
+    stage = Watched(
+        folder, route="max_attempts = 2\nmax_frame_bytes = 65536\nfirst_byte_timeout_s = 1\nframe_timeout_s = 2"
+    )
     try:
         with receiving(stage.forward, answer) as receiver:
             stage.start()
@@ -186,7 +197,9 @@ def force_every_fault(stage: Stage) -> None:
     assert slow.ended() or slow.answer()
     for body in (broken[3:], b"MSH" + WIRE[2].encode(), order("X2", reason="BREAKS-THE-RULE calf calcification")):
         stage.get("/vet", "POST", body)
-    until(lambda: {"V_FAILED", "D_PARKED", "D_GARBLED", "D_REFUSED", "H_REFUSED", "F_FAULT", "F_SLOW"} <= set(stage.codes))
+    until(
+        lambda: {"V_FAILED", "D_PARKED", "D_GARBLED", "D_REFUSED", "H_REFUSED", "F_FAULT", "F_SLOW"} <= set(stage.codes)
+    )
     with Reader(stage.folder / "var") as reader:
         until(lambda: reader.books().parked == 3 and reader.books().queued == 0)
 
@@ -251,7 +264,9 @@ def test_no_file_has_a_telling_name(after: tuple[Stage, Receiver]) -> None:
 def test_nothing_but_the_store_holds_the_patient(after: tuple[Stage, Receiver]) -> None:
     stage, _ = after
     kept = b"".join(path.read_bytes() for path in (stage.folder / "var").glob("hl7calf.sqlite3*"))
-    assert {WORDS["PID-5"], *WIRE[1:], *DESTINATION} <= set(leaks(kept)), "the bytes are in the store, so the search can find"
+    assert {WORDS["PID-5"], *WIRE[1:], *DESTINATION} <= set(leaks(kept)), (
+        "the bytes are in the store, so the search can find"
+    )
     elsewhere = [path for path in stage.folder.rglob("*") if path.is_file() and path.name[:15] != "hl7calf.sqlite3"]
     assert {str(path): leaks(path.read_bytes()) for path in elsewhere if leaks(path.read_bytes())} == {}
 
@@ -293,7 +308,9 @@ def test_the_messages_details_tell_nothing_unless_they_are_revealed(after: tuple
     assert WORDS["PID-5"].encode() in revealed
 
 
-@pytest.mark.parametrize("identifier", ["UPGRADE", "REVIEW", "CHILD", "ADT1", "RULE", "PARK", "GARBLE", "NOSUCHMESSAGE"])
+@pytest.mark.parametrize(
+    "identifier", ["UPGRADE", "REVIEW", "CHILD", "ADT1", "RULE", "PARK", "GARBLE", "NOSUCHMESSAGE"]
+)
 def test_explain_shows_the_order_and_nothing_of_the_patient(identifier: str, after: tuple[Stage, Receiver]) -> None:
     stage, _ = after
     for words in (["explain", identifier], ["explain", "--json", identifier]):
@@ -302,7 +319,9 @@ def test_explain_shows_the_order_and_nothing_of_the_patient(identifier: str, aft
         assert leaks(said, allowed=OF_THE_OBR) == []
 
 
-def test_a_dry_run_says_nothing_of_the_patient_on_stderr_or_about_what_it_refuses(after: tuple[Stage, Receiver], tmp_path: Path) -> None:
+def test_a_dry_run_says_nothing_of_the_patient_on_stderr_or_about_what_it_refuses(
+    after: tuple[Stage, Receiver], tmp_path: Path
+) -> None:
     stage, _ = after
     for payload in (order("X5")[3:], b"MSH" + WIRE[2].encode(), order("X5").replace(b"MSH|^~\\&", b"MSH|")):
         for form in ("--diff", "--json"):
@@ -312,7 +331,9 @@ def test_a_dry_run_says_nothing_of_the_patient_on_stderr_or_about_what_it_refuse
     path = tmp_path / "order.hl7"
     path.write_bytes(order("X6"))
     environment = {**os.environ, "PYTHONPATH": str(SRC)}
-    done = subprocess.run([sys.executable, "-m", "hl7calf", "vet", str(path)], env=environment, capture_output=True, timeout=PATIENCE_S)
+    done = subprocess.run(
+        [sys.executable, "-m", "hl7calf", "vet", str(path)], env=environment, capture_output=True, timeout=PATIENCE_S
+    )
     assert done.returncode == 0 and leaks(done.stderr) == []
     patient = [word for name, word in WORDS.items() if not name.startswith("OBX")]
     assert [word for word in leaks(done.stdout) if word in patient] == [], "a diff shows the order, not the patient"
@@ -325,7 +346,9 @@ def test_sending_messages_says_nothing_of_them(after: tuple[Stage, Receiver], tm
     for more in ([], ["--json"]):
         words = ["replay", str(tmp_path), "--to", f"127.0.0.1:{stage.listen}", *more]
         environment = {**os.environ, "PYTHONPATH": str(SRC)}  # it has a reactor, so it needs a process
-        done = subprocess.run([sys.executable, "-m", "hl7calf", *words], env=environment, capture_output=True, timeout=PATIENCE_S)
+        done = subprocess.run(
+            [sys.executable, "-m", "hl7calf", *words], env=environment, capture_output=True, timeout=PATIENCE_S
+        )
         assert done.returncode == 1 and b"AR" in done.stdout
         assert leaks(done.stdout + done.stderr) == []
 
@@ -347,5 +370,7 @@ def test_plain_text_to_a_tls_listener_is_refused_without_a_word_of_it(tmp_path: 
                 pass
         until(lambda: "C_TLS_REFUSED" in stage.codes)
         assert leaks((tmp_path / "stderr.txt").read_bytes()) == []
-        assert leaks(b"".join(path.read_bytes() for path in (tmp_path / "var").iterdir())) == [], "not a byte of it was parsed"
+        assert leaks(b"".join(path.read_bytes() for path in (tmp_path / "var").iterdir())) == [], (
+            "not a byte of it was parsed"
+        )
         stage.stop()
