@@ -61,13 +61,20 @@ class Bench:
         self.halted: list[int] = []
         self.reactor = Reactor()
         self.service: Hl7calf = build(
-            parse_settings(self.text, folder), self.reactor, halt=self.halted.append, reread=lambda: parse_settings(self.text, folder),
+            parse_settings(self.text, folder),
+            self.reactor,
+            halt=self.halted.append,
+            reread=lambda: parse_settings(self.text, folder),
             today=lambda: self.today,
         )
 
     @property
     def mode(self) -> str:
-        return next(line.split('"')[1] for line in self.service.metrics.exposition().decode().splitlines() if line.startswith("hl7calf_mode_info{"))
+        return next(
+            line.split('"')[1]
+            for line in self.service.metrics.exposition().decode().splitlines()
+            if line.startswith("hl7calf_mode_info{")
+        )
 
     def wait(self, deferred: Any) -> Any:
         found: list[Any] = []
@@ -192,7 +199,17 @@ def test_the_course_holds_the_policy_and_what_it_allows_on_which_day(tmp_path: P
 
 
 def test_settings_without_a_policy_have_none(tmp_path: Path) -> None:
-    assert policy_of(parse_settings(text(mode="observe").replace("[policy]", "[[x]]").split("[[x]]")[0] + "[[route]]" + text().split("[[route]]")[1], tmp_path)) is None
+    assert (
+        policy_of(
+            parse_settings(
+                text(mode="observe").replace("[policy]", "[[x]]").split("[[x]]")[0]
+                + "[[route]]"
+                + text().split("[[route]]")[1],
+                tmp_path,
+            )
+        )
+        is None
+    )
     with pytest.raises(SettingsError):
         parse_settings("", tmp_path)
 

@@ -45,17 +45,22 @@ def test_one_route_is_enough_and_everything_else_has_a_default() -> None:
 
 
 def test_the_example_of_the_contract_is_read_whole() -> None:
-    settings = parse("""
+    settings = parse(
+        """
 [service]
 data_dir = "var"
 store = "sqlite"
 mappings = "mappings"
 mode = "upgrade"
 ops = "tcp:9575:interface=127.0.0.1"
-""" + POLICY + """
+"""
+        + POLICY
+        + """
 sending_facilities = []
 patient_classes = ["I"]
-""" + ROUTE + """
+"""
+        + ROUTE
+        + """
 allow = ["127.0.0.1/32"]
 ack = "stored"
 order_by = []
@@ -64,7 +69,8 @@ ack_timeout_s = 30
 on_nack = {AE = "retry", AR = "park", CE = "retry", CR = "park"}
 max_frame_bytes = 10485760
 tls = {certificate = "a.pem", key = "b.pem", client_ca = "c.pem"}
-""")
+"""
+    )
     assert settings.policy is not None
     assert settings.policy.valid_until == datetime.date(2027, 1, 15)
     assert settings.route[0].tls is not None
@@ -98,7 +104,11 @@ def test_an_unknown_table_and_an_unknown_key_of_an_inline_table_are_errors() -> 
         (ROUTE + 'connections = "two"', "route[1].connections", "expected int, got str (line 6)"),
         (ROUTE + "connections = 0", "route[1].connections", "expected int >= 1 (line 6)"),
         (ROUTE + 'ack = "stoerd"', "route[1].ack", "is none of the values it can take (line 6)"),
-        (ROUTE + 'allow = ["127.0.0.1"]\non_nack = {AE = "drop"}', "route[1].on_nack", "none of the values it can take (line 7)"),
+        (
+            ROUTE + 'allow = ["127.0.0.1"]\non_nack = {AE = "drop"}',
+            "route[1].on_nack",
+            "none of the values it can take (line 7)",
+        ),
         ('[[route]]\nname="a"\nlisten="tcp:1"', "route[1].forward", "is missing"),
         ("[service]\n", "route", "is missing"),
         ("route = 3", "route", "expected array"),
@@ -140,7 +150,9 @@ def test_an_endpoint_string_that_cannot_work_is_refused(old: str, new: str, key:
     assert refusal(ROUTE.replace(old, new)).key == key
 
 
-@pytest.mark.parametrize("listen", ["tcp:2575", "tcp:2575:interface=0.0.0.0", r"tcp6:2575:interface=\:\:", "systemd:domain=INET:index=0"])
+@pytest.mark.parametrize(
+    "listen", ["tcp:2575", "tcp:2575:interface=0.0.0.0", r"tcp6:2575:interface=\:\:", "systemd:domain=INET:index=0"]
+)
 def test_a_listener_beyond_loopback_needs_an_allow_list_or_client_certificates(listen: str) -> None:
     text = ROUTE.replace("tcp:2575:interface=127.0.0.1", listen.replace("\\", "\\\\"))
     assert refusal(text).key == "route[1].allow"
@@ -150,7 +162,10 @@ def test_a_listener_beyond_loopback_needs_an_allow_list_or_client_certificates(l
 
 
 def test_loopback_is_known_in_both_families_and_by_name() -> None:
-    assert parse(ROUTE.replace("interface=127.0.0.1", r"interface=\\:\\:1").replace("tcp:127.0.0.1:2576", "tcp:localhost:2576") + POLICY.replace("RAD-US-017", "DEMO"))
+    assert parse(
+        ROUTE.replace("interface=127.0.0.1", r"interface=\\:\\:1").replace("tcp:127.0.0.1:2576", "tcp:localhost:2576")
+        + POLICY.replace("RAD-US-017", "DEMO")
+    )
 
 
 def test_the_ops_port_beyond_loopback_needs_its_own_allow_list() -> None:

@@ -88,7 +88,11 @@ def test_the_panels_have_their_own_numbers_and_places() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in panels:
         place = panel["gridPos"]
-        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
         assert not cells & taken, panel["title"]
         assert max(x for x, _ in cells) < 24
         taken |= cells
@@ -102,7 +106,9 @@ def test_every_panel_asks_the_prometheus_that_was_chosen() -> None:
 
 def promtool(*arguments: str, folder: Path = FOLDER) -> "subprocess.CompletedProcess[str]":
     require_service("promtool (Debian package prometheus)", shutil.which("promtool"))
-    return subprocess.run(["promtool", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        ["promtool", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
@@ -126,7 +132,10 @@ def test_the_rules_fire_when_they_should_and_only_then(name: str) -> None:
 
 def test_promtool_would_notice_a_rule_that_is_wrong(tmp_path: Path) -> None:
     rules = RULES.read_text("utf-8")
-    for right, wrong in (("(hl7calf_parked) > 0", "(hl7calf_parked) > 5"), ("(hl7calf_books_unbalanced) > 0", "(hl7calf_books_unbalanced) >= 0")):
+    for right, wrong in (
+        ("(hl7calf_parked) > 0", "(hl7calf_parked) > 5"),
+        ("(hl7calf_books_unbalanced) > 0", "(hl7calf_books_unbalanced) >= 0"),
+    ):
         assert right in rules
         (tmp_path / RULES.name).write_text(rules.replace(right, wrong))
         shutil.copy(FOLDER / TESTS[0], tmp_path)

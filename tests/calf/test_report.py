@@ -4,16 +4,7 @@ import json
 from dataclasses import dataclass
 
 from hl7calf.calf.report import verdict_to_json
-from hl7calf.calf.verdict import (
-    Action,
-    Evidence,
-    Facts,
-    Fault,
-    Gate,
-    Modification,
-    OrderVerdict,
-    Verdict,
-)
+from hl7calf.calf.verdict import Action, Evidence, Facts, Fault, Gate, Modification, OrderVerdict, Verdict
 
 PAYLOAD = b"MSH|^~\\&|CPOE|A|RIS|B|20260101||ORM^O01|A1|P|2.5.1||||||8859/1\rPID|1\rORC|NW|P-1^CPOE\rOBR|1|P-1^CPOE||OLD^caf\xe9^L\r"
 CONTRACT = (
@@ -40,10 +31,33 @@ class Advice:
 def verdict() -> Verdict:
     start = PAYLOAD.index(b"OLD")
     order = OrderVerdict(
-        1, "P-1^CPOE", "NW", "OLD^café^L", Action.UPGRADE, Action.UPGRADE, (Gate("X7", "no limit stated"),),
-        Facts(True, True, "affirmed", True, True, "L", ("pain",), "3 day", (), "XR", ("duration",), "left calf", ("dystrophic",)),
+        1,
+        "P-1^CPOE",
+        "NW",
+        "OLD^café^L",
+        Action.UPGRADE,
+        Action.UPGRADE,
+        (Gate("X7", "no limit stated"),),
+        Facts(
+            True,
+            True,
+            "affirmed",
+            True,
+            True,
+            "L",
+            ("pain",),
+            "3 day",
+            (),
+            "XR",
+            ("duration",),
+            "left calf",
+            ("dystrophic",),
+        ),
         (Evidence("calcification", "affirmed", "OBR[1]-31.2", "calcs", "calcification.csv:12", 5, 5),),
-        (Modification("OBR[1]-4", start, 10, PAYLOAD[start : start + 10], b"NEW", "map"), Modification("NTE", len(PAYLOAD), 0, b"", b"NTE|1|O|x\r", "note")),
+        (
+            Modification("OBR[1]-4", start, 10, PAYLOAD[start : start + 10], b"NEW", "map"),
+            Modification("NTE", len(PAYLOAD), 0, b"", b"NTE|1|O|x\r", "note"),
+        ),
     )
     return Verdict(PAYLOAD, PAYLOAD + b"x", "A1", "ORM^O01", "2.5.1", Action.UPGRADE, (order,), ("r",), None, "ok")
 
@@ -58,12 +72,16 @@ def test_without_the_advisor_conformance_is_null() -> None:
 
 def test_an_unreadable_message_yields_its_fault_and_refuse() -> None:
     payload = b"no header \xff"
-    told = verdict_to_json(Verdict(payload, payload, "", "", "", Action.REFUSE, fault=Fault("H_NO_MSH", "no MSH")), "x#1")
+    told = verdict_to_json(
+        Verdict(payload, payload, "", "", "", Action.REFUSE, fault=Fault("H_NO_MSH", "no MSH")), "x#1"
+    )
     assert told["fault"] == {"code": "H_NO_MSH", "why": "no MSH"}
     assert (told["action"], told["changed"], told["orders"]) == ("refuse", False, [])
 
 
 def test_bytes_that_are_not_in_the_declared_charset_are_still_text() -> None:
     payload = PAYLOAD.replace(b"8859/1", b"UNICODE UTF-8")
-    told = verdict_to_json(Verdict(payload, payload + b"x", "A1", "ORM^O01", "2.5.1", Action.UPGRADE, verdict().orders), "x#1")
+    told = verdict_to_json(
+        Verdict(payload, payload + b"x", "A1", "ORM^O01", "2.5.1", Action.UPGRADE, verdict().orders), "x#1"
+    )
     assert json.loads(json.dumps(told))["orders"][0]["modifications"][0]["before"] == "OLD^café^L"

@@ -53,10 +53,17 @@ def environment(**more: str) -> dict[str, str]:
 def process() -> Process:
     """Run a command as a process of its own."""
 
-    def _process(*args: object, stdin: str | None = None, timeout: float = 30, **env: str) -> "subprocess.CompletedProcess[str]":
+    def _process(
+        *args: object, stdin: str | None = None, timeout: float = 30, **env: str
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "hl7calf", *map(str, args)], input=stdin, capture_output=True, text=True,
-            timeout=timeout, env=environment(**env), check=False,
+            [sys.executable, "-m", "hl7calf", *map(str, args)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=environment(**env),
+            check=False,
         )
 
     return _process
@@ -69,8 +76,12 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
 
     def _start(*args: object, **env: str) -> "subprocess.Popen[str]":
         child = subprocess.Popen(
-            [sys.executable, "-m", "hl7calf", *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env=environment(**env),
+            [sys.executable, "-m", "hl7calf", *map(str, args)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(**env),
         )
         started.append(child)
         return child
@@ -98,14 +109,34 @@ def upgrade_verdict(payload: bytes, control_id: str, placer: str) -> Verdict:
     start = payload.index(b"USVENLTDL")
     changed = Modification("OBR[1]-4", start, 9, b"USVENLTDL", b"USVENCOML", "study_map.csv:2")
     order = OrderVerdict(
-        1, f"{placer}^CPOE", "NW", "USVENLTDL^US VENOUS LIMITED LEFT^L", Action.UPGRADE, Action.UPGRADE,
-        facts=Facts(True, True, "affirmed", True, True, "L"), modifications=(changed,), placer_key=f"{placer}^CPOE".encode(),
+        1,
+        f"{placer}^CPOE",
+        "NW",
+        "USVENLTDL^US VENOUS LIMITED LEFT^L",
+        Action.UPGRADE,
+        Action.UPGRADE,
+        facts=Facts(True, True, "affirmed", True, True, "L"),
+        modifications=(changed,),
+        placer_key=f"{placer}^CPOE".encode(),
     )
     outbound = payload.replace(b"USVENLTDL", b"USVENCOML")
     left = ("USVENLTDL", "US VENOUS LIMITED LEFT", "L")
     remembered = Remembered(order.placer_key, left, ("USVENCOML", *left[1:]), "R 1", control_id)
-    return Verdict(payload, outbound, control_id, "ORM^O01", "2.5.1", Action.UPGRADE, (order,), ("upgraded",), witness="ok",
-                   remember=(remembered,), policy="DEMO 1", digest="ab12", rule="R 1")
+    return Verdict(
+        payload,
+        outbound,
+        control_id,
+        "ORM^O01",
+        "2.5.1",
+        Action.UPGRADE,
+        (order,),
+        ("upgraded",),
+        witness="ok",
+        remember=(remembered,),
+        policy="DEMO 1",
+        digest="ab12",
+        rule="R 1",
+    )
 
 
 @dataclass
@@ -121,18 +152,40 @@ class Journal:
         """Close the store, as a service that ended."""
         self.closing.close()
 
-    def arrive(self, control_id: str = "A1", placer: str = "P-1", *, review: bool = False, fault: Fault | None = None,
-               route: str = "orders", age_s: float = 0.0, cancel: bool = False) -> int:
+    def arrive(
+        self,
+        control_id: str = "A1",
+        placer: str = "P-1",
+        *,
+        review: bool = False,
+        fault: Fault | None = None,
+        route: str = "orders",
+        age_s: float = 0.0,
+        cancel: bool = False,
+    ) -> int:
         """Record one message and return its number."""
         payload = order_bytes(control_id, placer) if fault is None else b"no header %s" % control_id.encode()
         payload = payload.replace(b"ORC|NW", b"ORC|CA") if cancel else payload
         verdict = upgrade_verdict(payload, control_id, placer) if fault is None else None
         if review and verdict is not None:
-            held = replace(verdict.orders[0], action=Action.REVIEW, modifications=(), gates=(Gate("X16", "a cast limits the exam"),))
+            held = replace(
+                verdict.orders[0],
+                action=Action.REVIEW,
+                modifications=(),
+                gates=(Gate("X16", "a cast limits the exam"),),
+            )
             verdict = replace(verdict, outbound=payload, action=Action.REVIEW, orders=(held,))
-        envelope = Envelope(b"CPOE", b"WARD", b"RIS", b"RAD", "ORM^O01", control_id.encode(), "2.5.1") if fault is None else Envelope()
+        envelope = (
+            Envelope(b"CPOE", b"WARD", b"RIS", b"RAD", "ORM^O01", control_id.encode(), "2.5.1")
+            if fault is None
+            else Envelope()
+        )
         receipt = Receipt(route, "127.0.0.1", 40001, self.now - age_s, payload, envelope)
-        answer = self.do(RecordArrival(receipt, verdict, fault, route, forward=fault is None, answer_code="AA" if fault is None else "AR"))
+        answer = self.do(
+            RecordArrival(
+                receipt, verdict, fault, route, forward=fault is None, answer_code="AA" if fault is None else "AR"
+            )
+        )
         return answer.message_id
 
     def do(self, job: Any) -> Any:

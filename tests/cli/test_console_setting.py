@@ -42,12 +42,7 @@ def test_a_store_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "listen",
-    [
-        "tcp:9576:interface=127.0.0.1",
-        r"tcp6:9576:interface=\:\:1",
-        "tcp:port=9576:interface=127.0.0.1",
-    ],
+    "listen", ["tcp:9576:interface=127.0.0.1", r"tcp6:9576:interface=\:\:1", "tcp:port=9576:interface=127.0.0.1"]
 )
 def test_on_loopback_the_addresses_are_known(listen: str) -> None:
     assert all(origin.endswith(":9576") for origin in origins_of(Wish(listen)))

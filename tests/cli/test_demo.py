@@ -43,7 +43,11 @@ def test_it_shows_each_change_with_its_reason_and_says_where_the_log_is(process,
     assert settings
     log = process("log", "-c", settings[1], "--kind", "message", "--json")
     assert "upgrade" in [json.loads(line)["action"] for line in log.stdout.splitlines()]
-    assert b"USVENCOML" in (tmp_path / "demo" / "received" / "000001.hl7").read_bytes() + (tmp_path / "demo" / "received" / "000002.hl7").read_bytes()
+    assert (
+        b"USVENCOML"
+        in (tmp_path / "demo" / "received" / "000001.hl7").read_bytes()
+        + (tmp_path / "demo" / "received" / "000002.hl7").read_bytes()
+    )
 
 
 def test_samples_that_come_out_as_said_are_exit_code_0(process, samples, tmp_path) -> None:

@@ -14,7 +14,14 @@ COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 def order(**more: object) -> OrderVerdict:
     return OrderVerdict(
-        1, "P-1^CPOE", "NW", "OLD", Action.UPGRADE, more.pop("action", Action.UPGRADE), more.pop("gates", ()), Facts(missing=("duration",)),  # type: ignore[arg-type]
+        1,
+        "P-1^CPOE",
+        "NW",
+        "OLD",
+        Action.UPGRADE,
+        more.pop("action", Action.UPGRADE),
+        more.pop("gates", ()),
+        Facts(missing=("duration",)),  # type: ignore[arg-type]
         (Evidence("calcification", "affirmed", "OBR[1]-13", "calcs", "calcification.csv:12", 1, 5),),
         (Modification("OBR[1]-4", 0, 3, b"OLD", b"NEW", "mapped by study_map.csv:3"),),
     )
@@ -53,23 +60,33 @@ def test_no_patient_name_is_on_the_screen() -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_any_segment_end_gives_the_same_difference(end: bytes) -> None:
-    assert difference(BEFORE.replace(b"\r", end), AFTER.replace(b"\r", end), Terminal()) == difference(BEFORE, AFTER, Terminal())
+    assert difference(BEFORE.replace(b"\r", end), AFTER.replace(b"\r", end), Terminal()) == difference(
+        BEFORE, AFTER, Terminal()
+    )
 
 
 def test_an_inserted_note_alone_says_where_it_goes() -> None:
     after = BEFORE.replace(b"DG1", NOTE + b"DG1")
-    assert difference(BEFORE, after, Terminal())[2:] == ["@@ inserted before segment 5: NTE @@", "+NTE|1|O|first line", "+NTE|2|O|second line"]
+    assert difference(BEFORE, after, Terminal())[2:] == [
+        "@@ inserted before segment 5: NTE @@",
+        "+NTE|1|O|first line",
+        "+NTE|2|O|second line",
+    ]
 
 
 @pytest.mark.parametrize("width", [24, 40, 80])
 def test_a_narrow_window_folds_lines_and_loses_nothing(width: int) -> None:
     lines = difference(BEFORE, AFTER, Terminal(width=width))
     assert max(map(len, lines)) <= max(width, len("@@ inserted before segment 5: NTE @@"))
-    assert "".join(line[1:] for line in lines[3:]) == "".join(line[1:] for line in difference(BEFORE, AFTER, Terminal())[3:])
+    assert "".join(line[1:] for line in lines[3:]) == "".join(
+        line[1:] for line in difference(BEFORE, AFTER, Terminal())[3:]
+    )
 
 
 def test_colour_only_adds_colour() -> None:
-    assert [COLOUR.sub("", line) for line in difference(BEFORE, AFTER, Terminal(colour=True, width=60))] == difference(BEFORE, AFTER, Terminal(width=60))
+    assert [COLOUR.sub("", line) for line in difference(BEFORE, AFTER, Terminal(colour=True, width=60))] == difference(
+        BEFORE, AFTER, Terminal(width=60)
+    )
 
 
 def test_in_colour_the_changed_field_stands_out_and_its_neighbours_do_not() -> None:
@@ -88,14 +105,25 @@ def test_a_changed_message_tells_order_evidence_gate_and_reason() -> None:
 
 
 def test_what_the_rule_said_is_told_where_less_was_done() -> None:
-    verdict = Verdict(BEFORE, AFTER, "A1", "ORM^O01", "2.5.1", Action.ANNOTATE, (order(action=Action.ANNOTATE, gates=(Gate("X23", "no map entry"),)),))
+    verdict = Verdict(
+        BEFORE,
+        AFTER,
+        "A1",
+        "ORM^O01",
+        "2.5.1",
+        Action.ANNOTATE,
+        (order(action=Action.ANNOTATE, gates=(Gate("X23", "no map entry"),)),),
+    )
     shown = explain_change(verdict, "x#1", Terminal())
     assert "order 1 (P-1^CPOE NW): annotate, though the rule says upgrade" in shown
     assert "  gate   X23: no map entry" in shown
 
 
 def test_an_unchanged_message_is_one_line() -> None:
-    assert explain_change(unchanged(reasons=("not an order message",)), "x#1", Terminal()) == "x#1  ORM^O01  A1  pass  not an order message"
+    assert (
+        explain_change(unchanged(reasons=("not an order message",)), "x#1", Terminal())
+        == "x#1  ORM^O01  A1  pass  not an order message"
+    )
 
 
 def test_a_fault_is_told_with_its_code() -> None:
@@ -105,12 +133,18 @@ def test_a_fault_is_told_with_its_code() -> None:
 
 @pytest.mark.parametrize("width", [24, 40])
 def test_the_headline_folds_in_a_narrow_window(width: int) -> None:
-    lines = headline(unchanged(action=Action.REVIEW, reasons=("a cast, splint or wound limits the exam",)), "folder/sample.hl7#1", Terminal(width=width)).split("\n")
+    lines = headline(
+        unchanged(action=Action.REVIEW, reasons=("a cast, splint or wound limits the exam",)),
+        "folder/sample.hl7#1",
+        Terminal(width=width),
+    ).split("\n")
     assert max(map(len, lines)) <= width
     assert any(line.startswith("  review") for line in lines)
 
 
 def test_terminal_escapes_in_a_message_are_written_out() -> None:
     hostile = BEFORE.replace(b"calcs", b"\x1b]0;owned\x07calcs")
-    verdict = Verdict(hostile, hostile.replace(b"OLD", b"NEW"), "A\x1b[2J", "ORM^O01", "2.5.1", Action.UPGRADE, (order(),))
+    verdict = Verdict(
+        hostile, hostile.replace(b"OLD", b"NEW"), "A\x1b[2J", "ORM^O01", "2.5.1", Action.UPGRADE, (order(),)
+    )
     assert "\x1b" not in explain_change(verdict, "x#1", Terminal())

@@ -64,7 +64,19 @@ def test_a_good_receiver_passes_every_trial(process, receiving) -> None:
     shown = process("doctor", receiving(), *FAST, "--json")
     assert shown.returncode == 0, shown.stderr
     found = found_by(shown)
-    assert list(found) == ["answer", "MSA-2", "two in one write", "frame in pieces", "70 kB", "1000 kB", "UNICODE UTF-8", "8859/1", "enhanced mode", "idle connection", "time"]
+    assert list(found) == [
+        "answer",
+        "MSA-2",
+        "two in one write",
+        "frame in pieces",
+        "70 kB",
+        "1000 kB",
+        "UNICODE UTF-8",
+        "8859/1",
+        "enhanced mode",
+        "idle connection",
+        "time",
+    ]
     assert {result for result, _, _ in found.values()} == {"good"}
     assert found["enhanced mode"][1] == "MSH-15 AL is answered CA"
     assert found["time"][2] == "ack_timeout_s = 30"
@@ -95,13 +107,17 @@ def test_a_refusal_of_the_test_message_is_normal(process, receiving) -> None:
 
 
 def test_an_empty_msa_2_asks_for_the_tolerant_setting(process, answering_with) -> None:
-    to = answering_with(lambda data: b"\x0bMSH|^~\\&|A|B|C|D|1||ACK|1|P|2.5\rMSA|AA\r\x1c\r" if data.endswith(b"\x1c\r") else b"")
+    to = answering_with(
+        lambda data: b"\x0bMSH|^~\\&|A|B|C|D|1||ACK|1|P|2.5\rMSA|AA\r\x1c\r" if data.endswith(b"\x1c\r") else b""
+    )
     found = found_by(process("doctor", to, *FAST, "--json"))
     assert found["MSA-2"] == ("note", "is empty", 'match_control_id = "tolerant"')
 
 
 def test_a_web_server_is_named_as_what_it_is(process, answering_with) -> None:
-    shown = process("doctor", answering_with(lambda data: b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), *FAST)
+    shown = process(
+        "doctor", answering_with(lambda data: b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), *FAST
+    )
     assert shown.returncode == 1 and "no MLLP frame" in shown.stdout
 
 

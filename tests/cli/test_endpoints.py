@@ -41,7 +41,10 @@ class Certificates:
         self.files = {"ca": folder / "ca.pem", "other": folder / "other.pem"}
         self.ca.cert_pem.write_to_path(str(self.files["ca"]))
         other.cert_pem.write_to_path(str(self.files["other"]))
-        for name, issued in (("server", self.ca.issue_cert("localhost")), ("client", self.ca.issue_cert("client@example"))):
+        for name, issued in (
+            ("server", self.ca.issue_cert("localhost")),
+            ("client", self.ca.issue_cert("client@example")),
+        ):
             self.files[name], self.files[f"{name}-key"] = folder / f"{name}.pem", folder / f"{name}.key"
             issued.cert_chain_pems[0].write_to_path(str(self.files[name]))
             issued.private_key_pem.write_to_path(str(self.files[f"{name}-key"]))
@@ -62,7 +65,16 @@ def sample(tmp_path: Path) -> Path:
 def port(start, certificates):
     def _port(*options: object) -> str:
         files = certificates.files
-        child = start("receive", "--listen", "127.0.0.1:0", "--tls-certificate", files["server"], "--tls-key", files["server-key"], *options)
+        child = start(
+            "receive",
+            "--listen",
+            "127.0.0.1:0",
+            "--tls-certificate",
+            files["server"],
+            "--tls-key",
+            files["server-key"],
+            *options,
+        )
         line = child.stderr.readline()
         found = re.search(r"Listening on \S+:(\d+);", line)
         assert found, line
@@ -77,12 +89,25 @@ def test_a_message_goes_over_tls_with_the_name_checked(process, port, certificat
 
 
 def test_a_wrong_name_is_refused(process, port, certificates, sample) -> None:
-    done = process("replay", sample, "--to", f"localhost:{port()}", "--tls-ca", certificates.files["ca"], "--tls-name", "ris.example", "--timeout", "5")
+    done = process(
+        "replay",
+        sample,
+        "--to",
+        f"localhost:{port()}",
+        "--tls-ca",
+        certificates.files["ca"],
+        "--tls-name",
+        "ris.example",
+        "--timeout",
+        "5",
+    )
     assert done.returncode == 1 and done.stderr.count("\n") <= 1
 
 
 def test_an_unknown_authority_is_refused(process, port, certificates, sample) -> None:
-    done = process("replay", sample, "--to", f"localhost:{port()}", "--tls-ca", certificates.files["other"], "--timeout", "5")
+    done = process(
+        "replay", sample, "--to", f"localhost:{port()}", "--tls-ca", certificates.files["other"], "--timeout", "5"
+    )
     assert done.returncode == 1
 
 
@@ -90,7 +115,18 @@ def test_a_receiver_that_wants_a_client_certificate(process, port, certificates,
     files = certificates.files
     to = f"localhost:{port('--tls-client-ca', files['ca'])}"
     assert process("replay", sample, "--to", to, "--tls-ca", files["ca"], "--timeout", "5").returncode == 1
-    done = process("replay", sample, "--to", to, "--tls-ca", files["ca"], "--tls-certificate", files["client"], "--tls-key", files["client-key"])
+    done = process(
+        "replay",
+        sample,
+        "--to",
+        to,
+        "--tls-ca",
+        files["ca"],
+        "--tls-certificate",
+        files["client"],
+        "--tls-key",
+        files["client-key"],
+    )
     assert done.returncode == 0, done.stderr + done.stdout
 
 

@@ -10,10 +10,23 @@ from hl7calf.cli.terminal import Terminal
 from hl7calf.service.journal.views import LogEntry
 
 ORDER: dict[str, Any] = {
-    "position": 1, "placer_order_number": "P-1^CPOE", "filler_order_number": "", "order_control": "NW",
-    "service": "USVENLTDL^^L", "indicated": "upgrade", "action": "upgrade", "gates": [],
+    "position": 1,
+    "placer_order_number": "P-1^CPOE",
+    "filler_order_number": "",
+    "order_control": "NW",
+    "service": "USVENLTDL^^L",
+    "indicated": "upgrade",
+    "action": "upgrade",
+    "gates": [],
     "modifications": [
-        {"path": "OBR[1]-4", "offset": 9, "length": 3, "before": "USVENLTDL^US LIMITED^L", "after": "USVENCOML^US COMPLETE^L", "why": ""},
+        {
+            "path": "OBR[1]-4",
+            "offset": 9,
+            "length": 3,
+            "before": "USVENLTDL^US LIMITED^L",
+            "after": "USVENCOML^US COMPLETE^L",
+            "why": "",
+        },
         {"path": "NTE", "offset": 50, "length": 0, "before": "", "after": "NTE|1|O|a\rNTE|2|O|b\r", "why": ""},
     ],
 }
@@ -26,7 +39,10 @@ def entry(kind: str = "message", action: str = "upgrade", control_id: str = "A1"
 
 def test_an_upgrade_is_one_line_with_the_code_change_and_the_notes() -> None:
     (line,) = entry_lines(entry(), Terminal())
-    assert line == "2027-01-15 08:00:00  12      orders    A1            P-1^CPOE        upgrade   USVENLTDL -> USVENCOML +2 NTE"
+    assert (
+        line
+        == "2027-01-15 08:00:00  12      orders    A1            P-1^CPOE        upgrade   USVENLTDL -> USVENCOML +2 NTE"
+    )
     assert heading_line(Terminal()).index("placer order") == line.index("P-1^CPOE")
 
 
@@ -41,13 +57,18 @@ def test_each_order_has_its_line() -> None:
 
 
 def test_the_same_code_with_another_text_is_told_as_such() -> None:
-    order = {**ORDER, "modifications": [{**ORDER["modifications"][0], "before": "93971^LTD^C4", "after": "93971^COMPLETE^C4"}]}
+    order = {
+        **ORDER,
+        "modifications": [{**ORDER["modifications"][0], "before": "93971^LTD^C4", "after": "93971^COMPLETE^C4"}],
+    }
     (line,) = entry_lines(entry(orders=[order]), Terminal())
     assert line.endswith("93971, new text")
 
 
 def test_an_entry_of_another_kind_tells_who_and_why() -> None:
-    (line,) = entry_lines(entry("mode", "", "", user="kim", reason="night", details={"before": "upgrade", "after": "observe"}), Terminal())
+    (line,) = entry_lines(
+        entry("mode", "", "", user="kim", reason="night", details={"before": "upgrade", "after": "observe"}), Terminal()
+    )
     assert line.endswith("mode      kim; before upgrade; after observe; night")
 
 
@@ -77,7 +98,9 @@ def test_long_identifiers_do_not_make_a_line_wider_than_the_window() -> None:
 
 def test_a_message_cannot_write_to_the_terminal_of_who_reads_the_log() -> None:
     order = {**ORDER, "placer_order_number": "\x1b[2J\u202e"}
-    assert "\x1b" not in "".join(entry_lines(entry(control_id="A\x1b]0;x\x07\n2027 forged line", orders=[order]), Terminal()))
+    assert "\x1b" not in "".join(
+        entry_lines(entry(control_id="A\x1b]0;x\x07\n2027 forged line", orders=[order]), Terminal())
+    )
     assert "\n" not in "".join(entry_lines(entry(control_id="A\nforged", orders=[order]), Terminal()))
 
 

@@ -13,9 +13,15 @@ def test_one_message_is_told_from_arrival_to_delivery(run, journal) -> None:
     assert shown.exit_code == 0, shown.output
     assert shown.stdout.startswith("message 1  ORM^O01  A1  upgrade  delivered")
     for told in (
-        "mode upgrade; policy DEMO 1; rule R 1; mappings ab12", "reasons   upgraded", "witness ok",
-        'calcification affirmed: "calcs" at OBR[1]-13', "-OBR|1|P-1^CPOE||USVENLTDL^", "+OBR|1|P-1^CPOE||USVENCOML^",
-        "in   answered AA to 127.0.0.1:40001", "out  unreachable, connection refused", "out  delivered, AA",
+        "mode upgrade; policy DEMO 1; rule R 1; mappings ab12",
+        "reasons   upgraded",
+        "witness ok",
+        'calcification affirmed: "calcs" at OBR[1]-13',
+        "-OBR|1|P-1^CPOE||USVENLTDL^",
+        "+OBR|1|P-1^CPOE||USVENCOML^",
+        "in   answered AA to 127.0.0.1:40001",
+        "out  unreachable, connection refused",
+        "out  delivered, AA",
     ):
         assert told in shown.stdout, told
     assert "CANARY" not in shown.stdout

@@ -23,13 +23,33 @@ def raising(error: BaseException) -> Callable[[], Any]:
         (Unusable("Give a folder."), 2, "Give a folder."),
         (click.UsageError("No such option: --x."), 2, "No such option: --x. Try `hl7calf --help`."),
         (KeyboardInterrupt(), 1, "Stopped by Ctrl-C"),
-        (SettingsError("route[1].listn", "is not a setting", "the nearest is listen"), 2, "`route[1].listn`: is not a setting. The nearest is listen."),
-        (MappingError([Defect("sites.csv", 3, 7, "T_ROW", "has no status", "write yes or no")]), 2, "sites.csv:3:7: T_ROW: has no status (write yes or no)"),
-        (WireError("H_NO_MSH", "the payload does not begin with MSH"), 1, "its sender must mend it: the payload does not begin with MSH [H_NO_MSH]"),
+        (
+            SettingsError("route[1].listn", "is not a setting", "the nearest is listen"),
+            2,
+            "`route[1].listn`: is not a setting. The nearest is listen.",
+        ),
+        (
+            MappingError([Defect("sites.csv", 3, 7, "T_ROW", "has no status", "write yes or no")]),
+            2,
+            "sites.csv:3:7: T_ROW: has no status (write yes or no)",
+        ),
+        (
+            WireError("H_NO_MSH", "the payload does not begin with MSH"),
+            1,
+            "its sender must mend it: the payload does not begin with MSH [H_NO_MSH]",
+        ),
         (JournalFull(), 1, "There is no room for the store. Make room"),
         (JournalLocked("var"), 1, "Another hl7calf runs on this data_dir."),
-        (FileNotFoundError(errno.ENOENT, "No such file or directory", "x.hl7"), 2, "x.hl7: no such file or directory. Check the name"),
-        (PermissionError(errno.EACCES, "Permission denied", "x.hl7"), 2, "x.hl7: permission denied. Check the name and your rights"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "x.hl7"),
+            2,
+            "x.hl7: no such file or directory. Check the name",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "x.hl7"),
+            2,
+            "x.hl7: permission denied. Check the name and your rights",
+        ),
         (OSError(errno.ENOSPC, "No space left on device", "out"), 1, "out: no space left on device."),
     ],
 )

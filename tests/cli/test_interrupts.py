@@ -26,7 +26,10 @@ def in_window(args: list[object], seconds: float = 20, **env: str) -> str:
     ours, theirs = pty.openpty()
     path = os.pathsep.join([str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
     child = subprocess.Popen(
-        [sys.executable, "-m", "hl7calf", *map(str, args)], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+        [sys.executable, "-m", "hl7calf", *map(str, args)],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
         env={**os.environ, "PYTHONPATH": path, "TERM": "xterm-256color", "COLUMNS": "80", **env},
     )
     os.close(theirs)
@@ -76,14 +79,23 @@ def test_ctrl_c_while_vetting_is_one_sentence(start, many) -> None:
     child.stdout.readline()
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=10)
-    assert child.returncode == 1 and err.splitlines()[-1].startswith("hl7calf: Stopped by Ctrl-C") and "Traceback" not in err
+    assert (
+        child.returncode == 1
+        and err.splitlines()[-1].startswith("hl7calf: Stopped by Ctrl-C")
+        and "Traceback" not in err
+    )
 
 
 def test_a_reader_that_leaves_early_is_no_traceback(many) -> None:
     path = os.pathsep.join([str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        f"{sys.executable} -m hl7calf vet {many} | head -1", shell=True, capture_output=True, text=True, timeout=30,
-        env={**os.environ, "PYTHONPATH": path}, check=False,
+        f"{sys.executable} -m hl7calf vet {many} | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
     )
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
@@ -95,8 +107,17 @@ def test_a_full_disk_behind_stdout_is_one_sentence(many) -> None:
     path = os.pathsep.join([str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "hl7calf", "vet", str(many)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30,
-            env={**os.environ, "PYTHONPATH": path}, check=False,
+            [sys.executable, "-m", "hl7calf", "vet", str(many)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            env={**os.environ, "PYTHONPATH": path},
+            check=False,
         )
     assert done.returncode == 1
-    assert "no space left on device" in done.stderr and "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+    assert (
+        "no space left on device" in done.stderr
+        and "Traceback" not in done.stderr
+        and "Exception ignored" not in done.stderr
+    )

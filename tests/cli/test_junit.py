@@ -5,7 +5,11 @@ from hl7calf.cli.junit import Case, write_junit
 
 
 def test_a_build_server_reads_names_failures_and_times(tmp_path: Path) -> None:
-    write_junit(tmp_path / "r.xml", "suite", [Case("g", "good", seconds=0.5), Case("g", "bad", "first\nsecond"), Case("g", "later", skipped="no server")])
+    write_junit(
+        tmp_path / "r.xml",
+        "suite",
+        [Case("g", "good", seconds=0.5), Case("g", "bad", "first\nsecond"), Case("g", "later", skipped="no server")],
+    )
     top = ElementTree.parse(tmp_path / "r.xml").getroot()
     assert (top.get("tests"), top.get("failures"), top.get("skipped"), top.get("time")) == ("3", "1", "1", "0.500")
     failure = top.find("testcase[@name='bad']/failure")

@@ -109,7 +109,9 @@ def test_export_as_json_is_the_whole_log(run, journal, tmp_path) -> None:
     for number in range(5):
         journal.arrive(f"A{number}", f"P-{number}")
     file = tmp_path / "log.json"
-    assert run("log", "export", "--json", "--out", file, "--kind", "message", "--data-dir", journal.folder).exit_code == 0
+    assert (
+        run("log", "export", "--json", "--out", file, "--kind", "message", "--data-dir", journal.folder).exit_code == 0
+    )
     assert [json.loads(line)["control_id"] for line in file.read_text().splitlines()] == [f"A{n}" for n in range(5)]
     again = run("log", "export", "--json", "--out", file, "--data-dir", journal.folder)
     assert again.exit_code == 2 and "is there already" in again.stderr

@@ -11,9 +11,16 @@ NOW = 1_800_000_000.0
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("30s", NOW - 30), ("5m", NOW - 300), ("2h", NOW - 7200), ("3d", NOW - 259_200), ("1w", NOW - 604_800),
-        ("2027-01-15", 1_799_971_200.0), ("2027-01-15T08:00:00Z", NOW), ("2027-01-15 09:00:00+01:00", NOW),
-        ("2027-01-15T08:00:00", NOW), (None, None),
+        ("30s", NOW - 30),
+        ("5m", NOW - 300),
+        ("2h", NOW - 7200),
+        ("3d", NOW - 259_200),
+        ("1w", NOW - 604_800),
+        ("2027-01-15", 1_799_971_200.0),
+        ("2027-01-15T08:00:00Z", NOW),
+        ("2027-01-15 09:00:00+01:00", NOW),
+        ("2027-01-15T08:00:00", NOW),
+        (None, None),
     ],
 )
 def test_a_time_is_so_long_ago_or_iso_and_utc_without_a_zone(text: str | None, wanted: float | None) -> None:
@@ -43,7 +50,8 @@ def test_times_are_shown_in_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0 s"), (-5, "0 s"), (59.9, "59 s"), (60, "1 min"), (3_725, "1 h 2 min"), (187_200, "2 d 4 h")]
+    ("seconds", "shown"),
+    [(0, "0 s"), (-5, "0 s"), (59.9, "59 s"), (60, "1 min"), (3_725, "1 h 2 min"), (187_200, "2 d 4 h")],
 )
 def test_an_age_is_its_two_largest_units(seconds: float, shown: str) -> None:
     assert age(seconds) == shown

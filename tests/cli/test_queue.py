@@ -58,7 +58,12 @@ def test_an_unknown_number_says_where_numbers_stand(run, journal) -> None:
 
 def test_decisions_are_carried_out_and_kept_with_the_users_name(run, answering) -> None:
     number = answering.arrive()
-    for kind, after in (("park", State.PARKED), ("release", State.QUEUED), ("retry", State.QUEUED), ("skip", State.REJECTED)):
+    for kind, after in (
+        ("park", State.PARKED),
+        ("release", State.QUEUED),
+        ("retry", State.QUEUED),
+        ("skip", State.REJECTED),
+    ):
         shown = run("queue", kind, number, "--reason", "asked by radiology", "--data-dir", answering.folder)
         assert shown.exit_code == 0, shown.output
         assert state_of(answering, number) is after

@@ -35,7 +35,11 @@ def test_it_acknowledges_each_message_in_order_and_keeps_its_bytes() -> None:
 
 def test_enhanced_mode_is_answered_as_msh_15_and_16_ask() -> None:
     trial = Trial()
-    trial.send(SENT.replace(b"|2.5.1", b"|2.5.1|||AL|NE"), SENT.replace(b"|2.5.1", b"|2.5.1|||AL|AL"), SENT.replace(b"|2.5.1", b"|2.5.1|||NE|NE"))
+    trial.send(
+        SENT.replace(b"|2.5.1", b"|2.5.1|||AL|NE"),
+        SENT.replace(b"|2.5.1", b"|2.5.1|||AL|AL"),
+        SENT.replace(b"|2.5.1", b"|2.5.1|||NE|NE"),
+    )
     assert [code for code, _ in trial.codes()] == ["CA", "CA", "AA"]
 
 

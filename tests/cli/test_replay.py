@@ -60,7 +60,9 @@ def test_a_refusal_is_counted_told_and_exit_code_1(process, receiving, samples, 
 def test_a_receiver_that_closes_gets_the_rest_on_new_connections(process, receiving, samples) -> None:
     to, _ = receiving("--close", "instead", "--close-every", "2")
     done = process("replay", samples, "--to", to)
-    assert done.returncode == 1 and "AA 3, no answer 2." in re.sub(r"no answer (\d), AA (\d)", r"AA \2, no answer \1", done.stdout)
+    assert done.returncode == 1 and "AA 3, no answer 2." in re.sub(
+        r"no answer (\d), AA (\d)", r"AA \2, no answer \1", done.stdout
+    )
 
 
 def test_a_receiver_that_never_answers(process, receiving, samples) -> None:
@@ -86,7 +88,10 @@ def test_json_is_one_object_a_line_and_nothing_else_on_stdout(process, receiving
 def test_nobody_listening_is_one_sentence(process, samples) -> None:
     done = process("replay", samples, "--to", "127.0.0.1:1")
     assert done.returncode == 1
-    assert done.stderr == "hl7calf: 127.0.0.1:1: no connection: nobody listens there (refused); start the receiver or correct the port.\n"
+    assert (
+        done.stderr
+        == "hl7calf: 127.0.0.1:1: no connection: nobody listens there (refused); start the receiver or correct the port.\n"
+    )
 
 
 def test_a_host_that_is_unknown_is_one_sentence(process, samples) -> None:
@@ -94,7 +99,16 @@ def test_a_host_that_is_unknown_is_one_sentence(process, samples) -> None:
     assert done.returncode == 1 and "the host name is not known" in done.stderr and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--to", "nonsense"], ["--to", "127.0.0.1:99999"], ["--to", "127.0.0.1:1"], ["x.hl7", "--to", "127.0.0.1:1"], ["--since", "2h", "--to", "127.0.0.1:1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--to", "nonsense"],
+        ["--to", "127.0.0.1:99999"],
+        ["--to", "127.0.0.1:1"],
+        ["x.hl7", "--to", "127.0.0.1:1"],
+        ["--since", "2h", "--to", "127.0.0.1:1"],
+    ],
+)
 def test_unusable_arguments_are_exit_code_2_and_one_sentence(run, arguments: list[str]) -> None:
     shown = run("replay", *arguments)
     assert shown.exit_code == 2 and shown.stderr.count("\n") == 1

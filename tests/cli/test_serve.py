@@ -108,7 +108,9 @@ def test_a_second_service_on_the_same_store_refuses(running, process) -> None:
         ("[service]", "[service", "not TOML"),
     ],
 )
-def test_settings_that_cannot_be_used_are_one_sentence_and_exit_code_2(stage, process, old: str, new: str, said: str) -> None:
+def test_settings_that_cannot_be_used_are_one_sentence_and_exit_code_2(
+    stage, process, old: str, new: str, said: str
+) -> None:
     stage.settings.write_text(stage.settings.read_text().replace(old, new))
     done = process("serve", "-c", stage.settings)
     assert done.returncode == 2 and said in done.stderr

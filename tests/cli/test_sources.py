@@ -19,11 +19,24 @@ def test_a_file_of_several_messages_gives_each_with_its_number(tmp_path: Path) -
     file = tmp_path / "two.hl7"
     file.write_bytes(ONE + TWO)
     found = list(read_sources([str(file)]))
-    assert [(source.name, source.payload, source.count) for source in found] == [(f"{file}#1", ONE, 2), (f"{file}#2", TWO, 2)]
+    assert [(source.name, source.payload, source.count) for source in found] == [
+        (f"{file}#1", ONE, 2),
+        (f"{file}#2", TWO, 2),
+    ]
 
 
 def test_a_folder_is_read_in_name_order_without_what_is_expected(tmp_path: Path) -> None:
-    for name in ("b.hl7", "a.hl7", "a.expected.hl7", "c.ack.hl7", ".hidden.hl7", "sub/d.er7", "README.md", "notes.txt", "e.txt"):
+    for name in (
+        "b.hl7",
+        "a.hl7",
+        "a.expected.hl7",
+        "c.ack.hl7",
+        ".hidden.hl7",
+        "sub/d.er7",
+        "README.md",
+        "notes.txt",
+        "e.txt",
+    ):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"plain words" if name == "notes.txt" else ONE)

@@ -62,7 +62,9 @@ def test_a_table_that_fits_is_a_table() -> None:
 
 
 def test_a_table_that_does_not_fit_becomes_blocks_no_wider_than_the_window() -> None:
-    shown = table(["control id", "why"], [["A1", "the destination does not answer and has not for hours"]], Terminal(width=40))
+    shown = table(
+        ["control id", "why"], [["A1", "the destination does not answer and has not for hours"]], Terminal(width=40)
+    )
     assert shown.startswith("control id  A1\nwhy         the destination")
     assert max(map(len, shown.split("\n"))) <= 40
 

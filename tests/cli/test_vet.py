@@ -9,7 +9,19 @@ ORDER = (
     b"||||||||||||||||||||||||^Left calf calcification on x-ray, pain 5 days\r"
 )
 ADT = b"MSH|^~\\&|A|B|C|D|20260101||ADT^A08|T1|P|2.5.1\rPID|1||1||CANARY\r"
-KEYS = ["source", "control_id", "message_type", "version", "action", "changed", "reasons", "fault", "orders", "witness", "conformance"]
+KEYS = [
+    "source",
+    "control_id",
+    "message_type",
+    "version",
+    "action",
+    "changed",
+    "reasons",
+    "fault",
+    "orders",
+    "witness",
+    "conformance",
+]
 
 
 def order(control_id: bytes = b"V1", control: bytes = b"NW") -> bytes:
@@ -42,7 +54,13 @@ def test_json_has_the_keys_of_the_contract_and_nothing_else_is_on_stdout(run, fi
     shown = run("vet", "--json", file, stdin=None)
     told = json.loads(shown.stdout)
     assert list(told) == KEYS
-    assert (told["source"], told["action"], told["changed"], told["fault"], told["witness"]) == (f"{file}#1", "upgrade", True, None, "ok")
+    assert (told["source"], told["action"], told["changed"], told["fault"], told["witness"]) == (
+        f"{file}#1",
+        "upgrade",
+        True,
+        None,
+        "ok",
+    )
     assert set(told["conformance"]) == {"before", "after", "new"}
     changed = told["orders"][0]["modifications"]
     assert changed[0]["path"].startswith("OBR[1]-4") and "before" in changed[0]
@@ -95,7 +113,10 @@ def test_out_writes_each_message_of_a_file_apart_and_no_refused_one(run, tmp_pat
     (tmp_path / "in" / "two.hl7").write_bytes(ADT + ADT)
     (tmp_path / "in" / "bad.hl7").write_bytes(b"nothing")
     run("vet", tmp_path / "in", "--out", tmp_path / "out")
-    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == {"two.1.hl7": ADT, "two.2.hl7": ADT}
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == {
+        "two.1.hl7": ADT,
+        "two.2.hl7": ADT,
+    }
 
 
 def test_no_file_name_comes_from_a_message(run, tmp_path) -> None:
@@ -134,7 +155,9 @@ def test_broken_mappings_name_file_and_line(run, file, tmp_path) -> None:
     assert shown.exit_code == 2 and "sites.csv:" in shown.stderr
 
 
-@pytest.mark.parametrize("arguments", [["nowhere.hl7"], ["--mappings", "nowhere", "-"], ["-c", "nowhere.toml", "-"], ["--mode", "off", "-"]])
+@pytest.mark.parametrize(
+    "arguments", [["nowhere.hl7"], ["--mappings", "nowhere", "-"], ["-c", "nowhere.toml", "-"], ["--mode", "off", "-"]]
+)
 def test_unusable_arguments_are_one_sentence_and_exit_code_2(run, arguments: list[str]) -> None:
     shown = run("vet", *arguments, stdin=order())
     assert shown.exit_code == 2 and shown.stderr.count("\n") == 1 and not shown.stdout

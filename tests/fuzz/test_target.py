@@ -17,7 +17,31 @@ from tests.fuzz.target import one_input
 from tests.service.served import target
 
 WORDS = st.sampled_from(
-    [b"MSH|^~\\&|", b"\r", b"\n", b"\x0b", b"\x1c", b"\x1c\r", b"|", b"^", b"~", b"\\", b"&", b"ORM^O01", b"ORC|NW|P", b"OBR|1|P||USVENLTDL^US VENOUS LIMITED LEFT^L", b"NTE|1||", b"calcification", b"calf", b"left", b"\\X63\\", b"\xff", b"\xc3\xa9", b"FHS|^~\\&|", b"\xef\xbb\xbf"]
+    [
+        b"MSH|^~\\&|",
+        b"\r",
+        b"\n",
+        b"\x0b",
+        b"\x1c",
+        b"\x1c\r",
+        b"|",
+        b"^",
+        b"~",
+        b"\\",
+        b"&",
+        b"ORM^O01",
+        b"ORC|NW|P",
+        b"OBR|1|P||USVENLTDL^US VENOUS LIMITED LEFT^L",
+        b"NTE|1||",
+        b"calcification",
+        b"calf",
+        b"left",
+        b"\\X63\\",
+        b"\xff",
+        b"\xc3\xa9",
+        b"FHS|^~\\&|",
+        b"\xef\xbb\xbf",
+    ]
 )
 
 
@@ -49,10 +73,28 @@ def test_ten_minutes_of_atheris_find_nothing(tmp_path: Path) -> None:
     (seeds / "order").write_bytes(enframe(target("SEED")))
     seconds = os.environ.get("HL7CALF_FUZZ_S", "600")
     root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root), os.environ.get("PYTHONPATH", "")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root), os.environ.get("PYTHONPATH", "")]),
+    }
     found = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", str(seeds), f"-max_total_time={seconds}", "-max_len=2048", "-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=1"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, errors="replace", check=False,
+        [
+            sys.executable,
+            "-m",
+            "tests.fuzz",
+            str(seeds),
+            f"-max_total_time={seconds}",
+            "-max_len=2048",
+            "-timeout=5",
+            "-rss_limit_mb=1024",
+            "-print_final_stats=1",
+        ],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     executed = re.search(r"stat::number_of_executed_units: (\d+)|Done (\d+) runs", found.stderr)
     print("fuzz executions:", executed and (executed[1] or executed[2]))  # noqa: T201  # the figure of the soak run

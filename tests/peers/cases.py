@@ -15,7 +15,12 @@ LONG_S = 8.0  # one of them reads byte by byte
 
 def message(control_id: str, body: bytes = b"") -> bytes:
     """Return an invented message."""
-    return b"MSH|^~\\&|CPOE|WARD|RIS|RAD|20260101||ADT^A08|" + control_id.encode() + b"|P|2.5.1\rPID|1||4711||DOE^JO\r" + body
+    return (
+        b"MSH|^~\\&|CPOE|WARD|RIS|RAD|20260101||ADT^A08|"
+        + control_id.encode()
+        + b"|P|2.5.1\rPID|1||4711||DOE^JO\r"
+        + body
+    )
 
 
 def frame(payload: bytes) -> bytes:
@@ -48,7 +53,11 @@ CASES = (
     Case("F7 0x0B inside the data", (frame(message("D", b"NTE|1||a\x0bb\r")),), (message("D", b"NTE|1||a\x0bb\r"),)),
     Case("F9 an empty frame first", (frame(b"") + frame(A),), (A,)),
     Case("F11 segments end in LF", (frame(A.replace(b"\r", b"\n")),), (A.replace(b"\r", b"\n"),)),
-    Case("F13 200 kB", (frame(message("E", b"OBX|1|ED|" + b"Q" * 200_000 + b"\r")),), (message("E", b"OBX|1|ED|" + b"Q" * 200_000 + b"\r"),)),
+    Case(
+        "F13 200 kB",
+        (frame(message("E", b"OBX|1|ED|" + b"Q" * 200_000 + b"\r")),),
+        (message("E", b"OBX|1|ED|" + b"Q" * 200_000 + b"\r"),),
+    ),
     Case("F17 half-close after sending", (frame(A),), (A,), half_close=True),
     Case("H6 one Latin-1 byte", (frame(message("F", b"NTE|1||M\xfcller\r")),), (message("F", b"NTE|1||M\xfcller\r"),)),
 )
@@ -79,7 +88,9 @@ class Outcome:
         altered = len(self.delivered) - whole
         words = []
         if whole < wanted:
-            words.append(f"{wanted - whole} of {wanted} lost" if not altered else f"{wanted - whole} of {wanted} not as sent")
+            words.append(
+                f"{wanted - whole} of {wanted} lost" if not altered else f"{wanted - whole} of {wanted} not as sent"
+            )
         if altered:
             words.append(f"{altered} altered delivered")
         if self.positive != wanted:

@@ -133,7 +133,9 @@ def txhl7(folder: Path) -> Iterator[Running]:
     import sys
 
     port, got = free_port(), list[bytes]()
-    with subprocess.Popen([sys.executable, "-c", TXHL7, str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", TXHL7, str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
 

@@ -16,7 +16,9 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Callab
 
 
 @pytest.mark.parametrize(("number", "case"), list(enumerate(CASES)), ids=[case.name for case in CASES])
-def test_hl7calf_delivers_and_acknowledges(ours: tuple[int, Callable[[], list[bytes]]], number: int, case: Case) -> None:
+def test_hl7calf_delivers_and_acknowledges(
+    ours: tuple[int, Callable[[], list[bytes]]], number: int, case: Case
+) -> None:
     own = unique(case, number)
     assert put(own, *ours).told(own) == "ok"
 

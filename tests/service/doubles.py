@@ -45,11 +45,15 @@ def message(control_id: str = "A1", kind: str = "ADT^A08", body: str = "", **fie
 
 
 def order(control_id: str = "A1", placer: str = "P-1", control: str = "NW", text: str = "calf") -> bytes:
-    return message(control_id, "ORM^O01", f"ORC|{control}|{placer}^CPOE\rOBR|1|{placer}^CPOE||LIM^LIMITED^L|||||||||{text}\r")
+    return message(
+        control_id, "ORM^O01", f"ORC|{control}|{placer}^CPOE\rOBR|1|{placer}^CPOE||LIM^LIMITED^L|||||||||{text}\r"
+    )
 
 
 def ack(control_id: str = "A1", code: str = "AA", errors: str = "") -> bytes:
-    return f"MSH|^~\\&|RIS|RAD|CPOE|WARD|20260101||ACK|R{control_id}|P|2.5.1\rMSA|{code}|{control_id}\r{errors}".encode()
+    return (
+        f"MSH|^~\\&|RIS|RAD|CPOE|WARD|20260101||ACK|R{control_id}|P|2.5.1\rMSA|{code}|{control_id}\r{errors}".encode()
+    )
 
 
 def frame(payload: bytes) -> bytes:
@@ -129,10 +133,14 @@ def upgraded(payload: bytes, placer: bytes = b"P-1^CPOE") -> Verdict:
     """Return a verdict that replaces LIM by FUL, where it stands."""
     at = payload.index(b"LIM")
     change = Modification("OBR[1]-4", at, 3, b"LIM", b"FUL", "the rule")
-    one = OrderVerdict(1, "P-1^CPOE", "NW", "LIM^LIMITED^L", Action.UPGRADE, Action.UPGRADE, modifications=(change,), placer_key=placer)
+    one = OrderVerdict(
+        1, "P-1^CPOE", "NW", "LIM^LIMITED^L", Action.UPGRADE, Action.UPGRADE, modifications=(change,), placer_key=placer
+    )
     outbound = payload[:at] + b"FUL" + payload[at + 3 :]
     remember = Remembered(placer, ("LIM",), ("FUL",), "rule", "A1")
-    return Verdict(payload, outbound, "A1", "ORM^O01", "2.5.1", Action.UPGRADE, (one,), ("upgraded",), remember=(remember,))
+    return Verdict(
+        payload, outbound, "A1", "ORM^O01", "2.5.1", Action.UPGRADE, (one,), ("upgraded",), remember=(remember,)
+    )
 
 
 def reviewed(payload: bytes) -> Verdict:

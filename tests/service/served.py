@@ -61,7 +61,12 @@ def echo_ack(payload: bytes, code: bytes = b"AA") -> bytes:
         batch = next((one for one in _HEADER.finditer(payload) if one[0].startswith(b"BHS")), None)
         inner = batch[0].split(mark) if batch else []
         control_id = inner[10] if len(inner) > 10 else b""
-    return mark.join([b"MSH", b"^~\\&", b"", b"", b"", b"", b"2026", b"", b"ACK", b"R", b"P", b"2.3\rMSA", code, control_id]) + b"\r"
+    return (
+        mark.join(
+            [b"MSH", b"^~\\&", b"", b"", b"", b"", b"2026", b"", b"ACK", b"R", b"P", b"2.3\rMSA", code, control_id]
+        )
+        + b"\r"
+    )
 
 
 def with_room(text: str) -> str:

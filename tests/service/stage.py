@@ -164,7 +164,9 @@ def msa(answer: bytes) -> tuple[str, str]:
 class Stage:
     """A folder with settings, and the process that runs on them."""
 
-    def __init__(self, folder: Path, mode: str = "upgrade", route: str = "", service: str = "", mappings: Path = MAPPINGS) -> None:
+    def __init__(
+        self, folder: Path, mode: str = "upgrade", route: str = "", service: str = "", mappings: Path = MAPPINGS
+    ) -> None:
         self.folder = folder
         self.listen, self.forward, self.ops = free_port(), free_port(), free_port()
         self.mode = mode
@@ -177,7 +179,12 @@ class Stage:
 
     def write(self) -> None:
         text = SETTINGS.format(
-            mode=self.mode, listen=self.listen, forward=self.forward, ops=self.ops, route=self.route, service=self.service,
+            mode=self.mode,
+            listen=self.listen,
+            forward=self.forward,
+            ops=self.ops,
+            route=self.route,
+            service=self.service,
             mappings=json.dumps(str(self.mappings)),
         )
         (self.folder / "hl7calf.toml").write_text(text)
@@ -187,7 +194,10 @@ class Stage:
         environment = {**os.environ, "PYTHONPATH": str(SRC)}
         with (self.folder / "stderr.txt").open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-X", "dev", "-c", code, str(self.folder / "hl7calf.toml")], stderr=errors, env=environment, cwd=self.folder
+                [sys.executable, "-W", "error", "-X", "dev", "-c", code, str(self.folder / "hl7calf.toml")],
+                stderr=errors,
+                env=environment,
+                cwd=self.folder,
             )
         until(self.ready, "the service is ready")
 
@@ -199,7 +209,9 @@ class Stage:
         except OSError:
             return False
 
-    def get(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    def get(
+        self, path: str, method: str = "GET", body: bytes = b"", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
         connection = HTTPConnection("127.0.0.1", self.ops, timeout=PATIENCE_S)
         try:
             connection.request(method, path, body or None, headers)
@@ -216,7 +228,9 @@ class Stage:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "stderr.txt").read_text().splitlines() if line.startswith("{")]
+        return [
+            json.loads(line) for line in (self.folder / "stderr.txt").read_text().splitlines() if line.startswith("{")
+        ]
 
     @property
     def codes(self) -> list[str]:

@@ -41,7 +41,9 @@ def test_original_mode_is_answered_aa() -> None:
         ("", "AL", ["AA"], ["AR"]),
     ],
 )
-def test_enhanced_mode_answers_what_msh_15_and_16_ask(accept: str, application: str, good: list[str], bad: list[str]) -> None:
+def test_enhanced_mode_answers_what_msh_15_and_16_ask(
+    accept: str, application: str, good: list[str], bad: list[str]
+) -> None:
     one = header(accept=accept, application=application)
     assert codes(acker().positive(one)) == good
     assert codes(acker().negative(one, False, "no")) == bad
@@ -96,7 +98,13 @@ def test_a_form_filled_in_is_what_building_anew_gives(
     control_id: bytes, facility: bytes, accept: str, application: str, charset: bytes, kind: bytes, version: bytes
 ) -> None:
     line = b"MSH|^~\\&|CPOE|%b|RIS|RAD|2026||%b|%b|P|%b|||%b|%b||%b\r" % (
-        facility, kind, control_id, version, accept.encode(), application.encode(), charset,
+        facility,
+        kind,
+        control_id,
+        version,
+        accept.encode(),
+        application.encode(),
+        charset,
     )
     one = read_header(line)
     given_twice = [acker().positive(one), acker().positive(one)]

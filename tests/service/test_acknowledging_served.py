@@ -41,7 +41,10 @@ def test_a_stored_message_is_answered_as_msh_15_and_msh_16_ask(served: Served, a
         sender.send(message(name, accept=accept, application=application), message(name + "-END"))
         codes = expected(accept, application, good=True)
         answers = [sender.answer() for _ in range(len(codes) + 1)]
-        assert [parts(one) for one in answers] == [*((code, name.encode()) for code in codes), (b"AA", f"{name}-END".encode())]
+        assert [parts(one) for one in answers] == [
+            *((code, name.encode()) for code in codes),
+            (b"AA", f"{name}-END".encode()),
+        ]
         own = [one.split(b"\r")[0].split(b"|")[9] for one in answers]
         assert len(set(own)) == len(own), "each has an MSH-10 of its own"
         assert len(row.forwarded(2)) == 2
@@ -63,11 +66,21 @@ def test_a_refused_message_is_answered_as_msh_15_and_msh_16_ask(served: Served, 
 
 @pytest.mark.parametrize(
     ("version", "err", "kind"),
-    [("2.1", b"ERR|MSH^1^10^101", b"ACK"), ("2.3", b"ERR|MSH^1^10^101", b"ACK^A08"), ("2.4", b"ERR|MSH^1^10^101", b"ACK^A08^ACK"), ("2.5.1", b"ERR||MSH^1^10|101^", b"ACK^A08^ACK"), ("2.8", b"ERR||MSH^1^10|101^", b"ACK^A08^ACK")],
+    [
+        ("2.1", b"ERR|MSH^1^10^101", b"ACK"),
+        ("2.3", b"ERR|MSH^1^10^101", b"ACK^A08"),
+        ("2.4", b"ERR|MSH^1^10^101", b"ACK^A08^ACK"),
+        ("2.5.1", b"ERR||MSH^1^10|101^", b"ACK^A08^ACK"),
+        ("2.8", b"ERR||MSH^1^10|101^", b"ACK^A08^ACK"),
+    ],
 )
-def test_a_refusal_carries_err_in_the_form_of_the_version(served: Served, version: str, err: bytes, kind: bytes) -> None:
+def test_a_refusal_carries_err_in_the_form_of_the_version(
+    served: Served, version: str, err: bytes, kind: bytes
+) -> None:
     with served.row():
-        answer = served.peer().exchange(message("", body=f"ZZZ|{version}\r").replace(b"|P|2.5.1", b"|P|" + version.encode()))
+        answer = served.peer().exchange(
+            message("", body=f"ZZZ|{version}\r").replace(b"|P|2.5.1", b"|P|" + version.encode())
+        )
         lines = answer.split(b"\r")
         assert lines[0].split(b"|")[8] == kind and lines[0].split(b"|")[11] == version.encode()
         found = next(line for line in lines if line.startswith(b"ERR"))
@@ -107,7 +120,10 @@ def test_relay_does_what_the_route_says_when_the_answer_is_late(tmp_path: Path, 
             time.sleep(0.02)
         return echo_ack(payload)
 
-    with staged(tmp_path, route=RELAY + f'relay_late = "{action}"\n') as stage, receiving(stage.forward, answer) as receiver:
+    with (
+        staged(tmp_path, route=RELAY + f'relay_late = "{action}"\n') as stage,
+        receiving(stage.forward, answer) as receiver,
+    ):
         stage.start()
         sender = stage.sender()
         sender.send(message("LATE"))
@@ -118,7 +134,9 @@ def test_relay_does_what_the_route_says_when_the_answer_is_late(tmp_path: Path, 
         until(lambda: "A_RELAY_LATE" in stage.codes)
         hold[0] = False
         again = stage.sender()
-        assert parts(again.exchange(message("LATE"))) == (b"AA", b"LATE"), "a resend gets the answer that came meanwhile"
+        assert parts(again.exchange(message("LATE"))) == (b"AA", b"LATE"), (
+            "a resend gets the answer that came meanwhile"
+        )
         assert receiver.ids == ["LATE"], "and is forwarded once"
 
 

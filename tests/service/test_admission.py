@@ -2,7 +2,13 @@ import pytest
 
 from hl7calf.service.admission import AllowList, Door, ListenLimits, Silence
 
-LIMITS = ListenLimits(connections_per_listener=3, connections_per_address=2, first_byte_timeout_s=10, frame_timeout_s=60, idle_timeout_s=300)
+LIMITS = ListenLimits(
+    connections_per_listener=3,
+    connections_per_address=2,
+    first_byte_timeout_s=10,
+    frame_timeout_s=60,
+    idle_timeout_s=300,
+)
 
 
 @pytest.mark.parametrize(

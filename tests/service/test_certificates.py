@@ -50,7 +50,14 @@ def test_the_first_end_counts(tmp_path: Path) -> None:
     assert days_left([path], (NOW + timedelta(days=13)).timestamp()) == -1
 
 
-@pytest.mark.parametrize("content", ["", "-----BEGIN X509 CRL-----\nGEHEIM\n-----END X509 CRL-----\n", "-----BEGIN CERTIFICATE-----\nGEHEIM\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "-----BEGIN X509 CRL-----\nGEHEIM\n-----END X509 CRL-----\n",
+        "-----BEGIN CERTIFICATE-----\nGEHEIM\n-----END CERTIFICATE-----\n",
+    ],
+)
 def test_a_file_that_cannot_be_used_is_named_and_not_shown(tmp_path: Path, content: str) -> None:
     path = tmp_path / "wrong.pem"
     path.write_text(content)

@@ -33,15 +33,24 @@ def unchanged(served: Served, payload: bytes, control_id: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("payload", "code"),
-    [(b"MSH|\r", "H_MSH_SHORT"), (b"MSH", "H_MSH_SHORT"), (b"MSH||A|B\r", "H_DELIMITERS"), (b"MSH|abc|A\r", "H_DELIMITERS"), (b"MSH|^^^^|A\r", "H_DELIMITERS"), (b"EVN|A01\r", "H_NO_MSH")],
+    [
+        (b"MSH|\r", "H_MSH_SHORT"),
+        (b"MSH", "H_MSH_SHORT"),
+        (b"MSH||A|B\r", "H_DELIMITERS"),
+        (b"MSH|abc|A\r", "H_DELIMITERS"),
+        (b"MSH|^^^^|A\r", "H_DELIMITERS"),
+        (b"EVN|A01\r", "H_NO_MSH"),
+    ],
 )
-def test_h01_an_msh_too_short_or_without_delimiters_is_refused_and_kept(served: Served, payload: bytes, code: str) -> None:
+def test_h01_an_msh_too_short_or_without_delimiters_is_refused_and_kept(
+    served: Served, payload: bytes, code: str
+) -> None:
     with served.row() as row:
         sender = served.peer()
         answer = sender.exchange(payload)
         assert parts(answer) == (b"AR", b"")
         assert b"\rERR|" in answer
-        assert exchange(sender, message(f"H01-{payload.hex()}"[:40])) [0] == b"AA", "the connection goes on"
+        assert exchange(sender, message(f"H01-{payload.hex()}"[:40]))[0] == b"AA", "the connection goes on"
         assert row.quarantined(2) == [(code, payload)]
         row.event("H_REFUSED", fault=code)
         assert len(row.forwarded(1)) == 1
@@ -79,7 +88,14 @@ def test_h03_in_relay_it_is_forwarded_and_the_destination_answers(served: Served
 
 @pytest.mark.parametrize(
     "control_id",
-    [b"9" * 5000, b"<script>alert(1)</script>", b"../../etc/passwd", b"a\x1b[31mb\x07\x00\x0bc", b"\xff\xfe\x80", b"A&B~C"],
+    [
+        b"9" * 5000,
+        b"<script>alert(1)</script>",
+        b"../../etc/passwd",
+        b"a\x1b[31mb\x07\x00\x0bc",
+        b"\xff\xfe\x80",
+        b"A&B~C",
+    ],
 )
 def test_h04_msh_10_comes_back_byte_for_byte_and_never_into_the_log(served: Served, control_id: bytes) -> None:
     with served.row() as row:
@@ -108,7 +124,11 @@ def test_h05_an_unknown_version_hinders_neither_forwarding_nor_matching(served: 
 @pytest.mark.parametrize("word", ["Wadé".encode(), "Wadé".encode("latin-1"), b"\xff\xfe\xfd", b"\xc3"])
 def test_h06_any_bytes_under_any_character_set_go_on_unchanged(served: Served, charset: bytes, word: bytes) -> None:
     name = f"H06-{charset.hex()[:16]}-{word.hex()}".encode()
-    unchanged(served, b"MSH|^~\\&|A|B|C|D|2026||ADT^A08|" + name + b"|P|2.5.1||||||" + charset + b"\rPID|1||4711||" + word + b"\r", name)
+    unchanged(
+        served,
+        b"MSH|^~\\&|A|B|C|D|2026||ADT^A08|" + name + b"|P|2.5.1||||||" + charset + b"\rPID|1||4711||" + word + b"\r",
+        name,
+    )
 
 
 def test_h06_a_bom_is_skipped_for_reading_and_kept_for_forwarding(served: Served) -> None:
@@ -121,7 +141,11 @@ def test_h06_a_bom_is_skipped_for_reading_and_kept_for_forwarding(served: Served
 
 def test_h06_an_order_with_latin_1_under_utf_8_is_matched_on_its_ascii_parts(served: Served) -> None:
     with served.row() as row:
-        order = target("H06-MIX").replace(b"|P|2.5.1\r", b"|P|2.5.1||||||UNICODE UTF-8\r").replace(b"KANARIENVOGEL", b"M\xfcller")
+        order = (
+            target("H06-MIX")
+            .replace(b"|P|2.5.1\r", b"|P|2.5.1||||||UNICODE UTF-8\r")
+            .replace(b"KANARIENVOGEL", b"M\xfcller")
+        )
         assert exchange(served.peer(), order) == (b"AA", b"H06-MIX")
         (changed,) = row.forwarded(1)
         assert LIMITED not in changed and b"M\xfcller" in changed
@@ -155,7 +179,9 @@ def test_h08_size_costs_linear_time(served: Served, kind: str) -> None:
         "field": "|" + "calcification of the calf " * 200_000 + "\r",
     }[kind]
     name = f"H08-{kind}"
-    payload = message(name, "ORM^O01", f"ORC|NW|H08{kind}^CPOE\rOBR|1|H08{kind}^CPOE||{LIMITED.decode()}|||20260115||||||{body}")
+    payload = message(
+        name, "ORM^O01", f"ORC|NW|H08{kind}^CPOE\rOBR|1|H08{kind}^CPOE||{LIMITED.decode()}|||20260115||||||{body}"
+    )
     with served.row() as row:
         sender = served.peer()
         began = time.monotonic()
@@ -167,7 +193,11 @@ def test_h08_size_costs_linear_time(served: Served, kind: str) -> None:
 
 def test_h09_a_raw_cr_in_a_field_is_forwarded_and_never_matched_across(served: Served) -> None:
     with served.row() as row:
-        order = message("H09", "ORM^O01", f"PV1|1|O\rORC|NW|H09^CPOE\rOBR|1|H09^CPOE||{LIMITED.decode()}|||20260115||||||left calf\rcalcification on x-ray\r")
+        order = message(
+            "H09",
+            "ORM^O01",
+            f"PV1|1|O\rORC|NW|H09^CPOE\rOBR|1|H09^CPOE||{LIMITED.decode()}|||20260115||||||left calf\rcalcification on x-ray\r",
+        )
         assert exchange(served.peer(), order) == (b"AA", b"H09")
         assert row.forwarded(1) == [order]
 
@@ -175,7 +205,12 @@ def test_h09_a_raw_cr_in_a_field_is_forwarded_and_never_matched_across(served: S
 def test_h10_a_batch_goes_on_as_one_unit_under_its_own_control_id(served: Served) -> None:
     with served.row() as row:
         sender = served.peer()
-        whole = b"FHS|^~\\&|A|B|C|D|2026||||H10-F\rBHS|^~\\&|A|B|C|D|2026||||H10-B\r" + target("H10-1") + target("H10-2") + b"BTS|2\rFTS|1\r"
+        whole = (
+            b"FHS|^~\\&|A|B|C|D|2026||||H10-F\rBHS|^~\\&|A|B|C|D|2026||||H10-B\r"
+            + target("H10-1")
+            + target("H10-2")
+            + b"BTS|2\rFTS|1\r"
+        )
         bare = b"BHS|^~\\&|A|B|C|D|2026||||H10-C\r" + target("H10-3") + b"BTS|1\r"
         unnamed = b"FHS|^~\\&|A|B|C|D\rBHS|^~\\&|A|B|C|D|2026||||H10-D\r" + target("H10-4") + b"BTS|1\rFTS|1\r"
         for payload, name in ((whole, b"H10-F"), (bare, b"H10-C"), (unnamed, b"H10-D")):
@@ -183,7 +218,9 @@ def test_h10_a_batch_goes_on_as_one_unit_under_its_own_control_id(served: Served
         assert row.forwarded(3) == [whole, bare, unnamed]
 
 
-@pytest.mark.parametrize("service", [b'""', b"", b"^US VENOUS LIMITED LEFT", b"^^^93971^LIMITED^C4", b"GIBTSNICHT^US VENOUS LIMITED LEFT^L"])
+@pytest.mark.parametrize(
+    "service", [b'""', b"", b"^US VENOUS LIMITED LEFT", b"^^^93971^LIMITED^C4", b"GIBTSNICHT^US VENOUS LIMITED LEFT^L"]
+)
 def test_h11_an_unclear_obr_4_stays_as_it_is(served: Served, service: bytes) -> None:
     name = f"H11-{service.hex()[:24]}"
     order = target(name).replace(LIMITED, service)
@@ -208,7 +245,9 @@ def test_h12_of_several_orders_only_the_matching_one_is_changed_and_its_notes_go
         assert inserted.startswith(b"NTE|3|")
 
 
-@pytest.mark.parametrize("text", ["No calcification of the left calf", "s/p removal of left calf calcification 2010, resolved"])
+@pytest.mark.parametrize(
+    "text", ["No calcification of the left calf", "s/p removal of left calf calcification 2010, resolved"]
+)
 def test_h13_negation_and_history_change_nothing_and_are_counted(served: Served, text: str) -> None:
     name = f"H13-{len(text)}"
     order = target(name, text).replace(b"on x-ray, pain 5 days", b"")

@@ -28,7 +28,12 @@ class Bench:
         self.error: Exception | None = None
         self.journal.answers[CarryOut] = self._carried
         self.reloading: Deferred[tuple[bool, str]] = succeed((True, "reloaded"))
-        actions = Actions(lambda mode: self.done.append(f"mode {mode}"), lambda paused: self.done.append(f"pause {paused}"), lambda: self.done.append("queue"), self._reload)
+        actions = Actions(
+            lambda mode: self.done.append(f"mode {mode}"),
+            lambda paused: self.done.append(f"pause {paused}"),
+            lambda: self.done.append("queue"),
+            self._reload,
+        )
         self.desk = ControlDesk(self, self.journal.submit, actions, self.clock, lambda: 1000.0, poll_s=0.2)
 
     def _reload(self) -> "Deferred[tuple[bool, str]]":
@@ -99,7 +104,10 @@ def test_a_reload_is_done_first_and_then_answered_with_what_came_of_it() -> None
     bench.desk.look()
     assert bench.journal.of(CarryOut) == []
     bench.reloading.callback((False, "nothing was changed: x.csv"))
-    assert (bench.journal.of(CarryOut)[0].ok, bench.journal.of(CarryOut)[0].message) == (False, "nothing was changed: x.csv")
+    assert (bench.journal.of(CarryOut)[0].ok, bench.journal.of(CarryOut)[0].message) == (
+        False,
+        "nothing was changed: x.csv",
+    )
 
 
 def test_a_pause_of_a_restored_journal_is_obeyed_from_the_first_look() -> None:
@@ -129,5 +137,3 @@ def test_a_request_that_could_not_be_recorded_is_tried_at_the_next_look() -> Non
     bench.journal.fail(JournalError("no room"))
     bench.desk.look()
     assert len(bench.journal.of(CarryOut)) == 2
-
-

@@ -2,17 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hl7calf.service.delivery import (
-    BackOff,
-    Decider,
-    Patience,
-    Step,
-    garbled,
-    job_for,
-    judge,
-    unanswered,
-    unreachable,
-)
+from hl7calf.service.delivery import BackOff, Decider, Patience, Step, garbled, job_for, judge, unanswered, unreachable
 from hl7calf.service.journal.jobs import MarkAttempt, MarkDelivered, Outcome, Park, Skip
 from tests.service.doubles import ack, message
 

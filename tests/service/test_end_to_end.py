@@ -160,7 +160,9 @@ def test_a_passing_refusal_is_tried_again_until_it_is_taken(tmp_path: Path) -> N
         stage.stop()
 
 
-def test_an_answer_that_never_comes_is_waited_for_and_the_message_sent_again_on_a_new_connection(tmp_path: Path) -> None:
+def test_an_answer_that_never_comes_is_waited_for_and_the_message_sent_again_on_a_new_connection(
+    tmp_path: Path,
+) -> None:
     silent = [True]
 
     def answer(payload: bytes) -> bytes | None:

@@ -24,7 +24,13 @@ def own(code: str = "S_START", level: LogLevel = LogLevel.info, **details: objec
 
 
 def test_an_event_is_one_json_line_with_time_level_and_code() -> None:
-    assert line(own(route="orders", n=3)) == {"time": "2026-01-01T00:00:00.000Z", "level": "info", "event": "S_START", "route": "orders", "n": 3}
+    assert line(own(route="orders", n=3)) == {
+        "time": "2026-01-01T00:00:00.000Z",
+        "level": "info",
+        "event": "S_START",
+        "route": "orders",
+        "n": 3,
+    }
 
 
 def test_control_characters_and_everything_beyond_ascii_are_escaped() -> None:
@@ -46,7 +52,15 @@ def test_of_a_foreign_event_only_the_template_and_the_place_are_shown() -> None:
         raise ValueError("KANARIENVOGEL")
     except ValueError:
         failure = Failure()
-    shown = line({"log_namespace": "twisted.x", "log_level": LogLevel.critical, "log_format": "Unhandled {who}", "who": "KANARIENVOGEL", "log_failure": failure})
+    shown = line(
+        {
+            "log_namespace": "twisted.x",
+            "log_level": LogLevel.critical,
+            "log_format": "Unhandled {who}",
+            "who": "KANARIENVOGEL",
+            "log_failure": failure,
+        }
+    )
     assert shown["error"] == "ValueError"
     assert "test_events.py" in str(shown["at"])
     assert "KANARIENVOGEL" not in json.dumps(shown)
@@ -88,6 +102,10 @@ def test_an_unknown_code_is_a_mistake_of_the_programmer() -> None:
 
 def test_every_code_in_the_source_is_described_and_every_described_one_is_used() -> None:
     folder = Path(hl7calf.service.__file__).parents[1]
-    source = "\n".join(path.read_text() for path in (*folder.glob("service/*.py"), *folder.glob("app/*.py")) if path.name != "events.py")
+    source = "\n".join(
+        path.read_text()
+        for path in (*folder.glob("service/*.py"), *folder.glob("app/*.py"))
+        if path.name != "events.py"
+    )
     used = {code for code in EVENTS if f'"{code}"' in source}
     assert set(EVENTS) == used | {"S_LOG_DROPPED"}

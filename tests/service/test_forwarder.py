@@ -22,7 +22,9 @@ ON_NACK = {"AE": "retry", "AR": "park", "CE": "retry", "CR": "skip"}
 class Bench:
     """A forwarder with a destination that the test plays."""
 
-    def __init__(self, keyed: bool = False, connections: int = 1, relay: bool = False, stored: list[Queued] | None = None) -> None:
+    def __init__(
+        self, keyed: bool = False, connections: int = 1, relay: bool = False, stored: list[Queued] | None = None
+    ) -> None:
         self.clock = Clock()
         self.journal = MemoryJournal()
         self.stored = stored or []
@@ -33,10 +35,18 @@ class Bench:
         self.alarms = Alarms(self.metrics)
         self.wall = 1_000_000.0
         parts = ForwarderParts(
-            self.journal, lambda limit: self._read(limit), Decider(ON_NACK, Patience(max_attempts=2)), BackOff(1, 8, lambda: 1.0),
-            RouteMetrics(self.metrics, "orders"), self.alarms, self.clock, lambda: self.wall + self.clock.seconds(),
+            self.journal,
+            lambda limit: self._read(limit),
+            Decider(ON_NACK, Patience(max_attempts=2)),
+            BackOff(1, 8, lambda: 1.0),
+            RouteMetrics(self.metrics, "orders"),
+            self.alarms,
+            self.clock,
+            lambda: self.wall + self.clock.seconds(),
         )
-        self.forwarder = Forwarder("orders", parts, self._connect, Talk(30), connections=connections, keyed=keyed, relay=relay)
+        self.forwarder = Forwarder(
+            "orders", parts, self._connect, Talk(30), connections=connections, keyed=keyed, relay=relay
+        )
 
     def _read(self, limit: int) -> "Deferred[list[Queued]]":
         self.reads += 1
@@ -70,7 +80,11 @@ class Bench:
         self.lines[line].dataReceived(frame(ack(control_id, code, errors)))
 
     def shown(self, name: str) -> str:
-        return next(part.rsplit(" ", 1)[1] for part in self.metrics.exposition().decode().splitlines() if part.startswith(f"hl7calf_{name}"))
+        return next(
+            part.rsplit(" ", 1)[1]
+            for part in self.metrics.exposition().decode().splitlines()
+            if part.startswith(f"hl7calf_{name}")
+        )
 
 
 def started(**more: Any) -> Bench:

@@ -44,7 +44,15 @@ class Bench:
         self.rule = self.rule or rule()
         self.stored_ones: list[tuple[Arrival, Recorded]] = []
         self.failed_ones: list[tuple[Arrival, bool]] = []
-        parts = IntakeParts(self.journal, self.rule, self.worker, self.orders, self.pressure, RouteMetrics(self.metrics, "orders"), lambda: 0.0)  # type: ignore[arg-type]
+        parts = IntakeParts(
+            self.journal,
+            self.rule,
+            self.worker,
+            self.orders,
+            self.pressure,
+            RouteMetrics(self.metrics, "orders"),
+            lambda: 0.0,
+        )  # type: ignore[arg-type]
         self.intake = Intake("orders", LaneRule("orders"), parts, self, **self.more)
 
     def prepare(self, arrival: Arrival) -> None:
@@ -88,7 +96,13 @@ def test_what_is_recorded_is_what_came_with_its_header_and_its_answer() -> None:
     assert job.receipt.payload is payload
     assert (job.receipt.route, job.receipt.peer_host, job.receipt.received_at) == ("orders", "192.0.2.1", 1000.0)
     assert (job.receipt.envelope.control_id, job.receipt.envelope.message_type) == (b"A7", "ADT^A08")
-    assert (job.lane, job.lane_key, job.forward, job.answer_code, job.answer) == ("orders", b"", True, "AA", b"the answer")
+    assert (job.lane, job.lane_key, job.forward, job.answer_code, job.answer) == (
+        "orders",
+        b"",
+        True,
+        "AA",
+        b"the answer",
+    )
 
 
 def test_p4_what_is_not_for_us_goes_on_as_the_very_same_bytes() -> None:
@@ -206,7 +220,12 @@ def test_h_rows_what_cannot_be_answered_is_kept_and_not_forwarded(payload: bytes
     bench = Bench()
     bench.take(payload)
     job = bench.recorded[0]
-    assert (job.forward, job.quarantine, job.fault and job.fault.code, job.receipt.payload) == (False, True, code, payload)
+    assert (job.forward, job.quarantine, job.fault and job.fault.code, job.receipt.payload) == (
+        False,
+        True,
+        code,
+        payload,
+    )
     assert bench.shown(f'rejected_total{{code="{code}",route="orders"}} 1.0')
 
 

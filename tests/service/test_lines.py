@@ -17,7 +17,16 @@ class Bench:
         self.attempts: list[tuple[Any, Deferred[Any]]] = []
         self.changes = 0
         self.failures: list[tuple[str, float]] = []
-        self.lines = Lines(self._connect, count, Talk(), BackOff(1, 8, lambda: 1.0), self.clock, self._changed, self._failed, lambda: None)
+        self.lines = Lines(
+            self._connect,
+            count,
+            Talk(),
+            BackOff(1, 8, lambda: 1.0),
+            self.clock,
+            self._changed,
+            self._failed,
+            lambda: None,
+        )
 
     def _connect(self, factory: Any) -> Deferred[Any]:
         attempt: Deferred[Any] = Deferred()

@@ -23,7 +23,16 @@ class Bench:
         self.metrics = Metrics()
         self.reception: Any = FakeReception()
         door = Door(ListenLimits(**limits), AllowList(["192.0.2.0/24"]))
-        self.listener = Listener("orders", door, self.reception, Deframer, Pressure(10, 10**6), RouteMetrics(self.metrics, "orders"), unfinished_max_bytes, self.reactor)
+        self.listener = Listener(
+            "orders",
+            door,
+            self.reception,
+            Deframer,
+            Pressure(10, 10**6),
+            RouteMetrics(self.metrics, "orders"),
+            unfinished_max_bytes,
+            self.reactor,
+        )
 
     def connect(self, host: str = "192.0.2.1") -> Any:
         peer: Any = self.listener.buildProtocol(IPv4Address("TCP", host, 4000))
@@ -36,7 +45,9 @@ class Bench:
 
     @property
     def connections(self) -> str:
-        return next(line for line in self.metrics.exposition().decode().splitlines() if line.startswith("hl7calf_connections{")).rsplit(" ", 1)[1]
+        return next(
+            line for line in self.metrics.exposition().decode().splitlines() if line.startswith("hl7calf_connections{")
+        ).rsplit(" ", 1)[1]
 
 
 def lose(peer: Any) -> None:
@@ -73,7 +84,11 @@ def test_s1_and_p17_every_refusal_has_its_reason_in_the_log() -> None:
         assert bench.connect() is None
         assert bench.connect("192.0.2.2")
         assert bench.connect("192.0.2.3") is None
-    assert [code for code in seen.codes if code != "C_OPEN"] == ["C_NOT_ALLOWED", "C_TOO_MANY_FROM_ADDRESS", "C_TOO_MANY"]
+    assert [code for code in seen.codes if code != "C_OPEN"] == [
+        "C_NOT_ALLOWED",
+        "C_TOO_MANY_FROM_ADDRESS",
+        "C_TOO_MANY",
+    ]
     assert bench.connections == "3.0"
 
 

@@ -80,8 +80,12 @@ def besieged(folder: Path, slow: int, endless: int, seconds: float, first: str, 
         codes = served.stage.codes
         assert "F_FAULT" in codes or "C_NO_ROOM" in codes
         return {
-            "p99_s": statistics.quantiles(took, n=100)[98], "largest_mib": largest, "exchanges": len(took),
-            "sent_mib": siege.sent_bytes / MIB, "cut_off": codes.count("C_NO_ROOM"), "too_large": codes.count("F_FAULT"),
+            "p99_s": statistics.quantiles(took, n=100)[98],
+            "largest_mib": largest,
+            "exchanges": len(took),
+            "sent_mib": siege.sent_bytes / MIB,
+            "cut_off": codes.count("C_NO_ROOM"),
+            "too_large": codes.count("F_FAULT"),
         }
 
 

@@ -22,7 +22,13 @@ def test_every_metric_of_the_contract_is_there_under_its_name() -> None:
     route.frame_fault("F_TORN")
     metrics.set_mode("observe")
     metrics.set_mappings("abc")
-    for gauge in (metrics.queued, metrics.parked, metrics.quarantined, metrics.oldest_queued_seconds, metrics.books_unbalanced):
+    for gauge in (
+        metrics.queued,
+        metrics.parked,
+        metrics.quarantined,
+        metrics.oldest_queued_seconds,
+        metrics.books_unbalanced,
+    ):
         gauge.labels("orders").set(0)
     route.connections(0)
     text = shown(metrics)

@@ -77,7 +77,10 @@ def test_nothing_else_is_there() -> None:
 
 def test_s13_a_body_beyond_the_limit_is_refused_before_it_is_read() -> None:
     bench = Bench(max_body_bytes=10)
-    assert bench.ask(b"POST /vet HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789")[::2] == (200, b"10 bytes")
+    assert bench.ask(b"POST /vet HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789")[::2] == (
+        200,
+        b"10 bytes",
+    )
     assert bench.ask(b"POST /vet HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n")[0] == 413
     assert bench.ask(b"POST /vet HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")[0] == 413
 

@@ -22,7 +22,9 @@ def test_what_was_just_decided_is_seen_before_it_is_stored() -> None:
 def test_what_was_just_forgotten_is_not_found_in_the_store_either() -> None:
     orders = overlay()
     verdict = upgraded(order())
-    forgetting = type(verdict)(verdict.payload, verdict.payload, "A2", "ORM^O01", "2.5.1", verdict.action, forget=(b"P-1^CPOE",))
+    forgetting = type(verdict)(
+        verdict.payload, verdict.payload, "A2", "ORM^O01", "2.5.1", verdict.action, forget=(b"P-1^CPOE",)
+    )
     settle = orders.note(forgetting)
     assert orders.recall(b"P-1^CPOE") is None
     settle()

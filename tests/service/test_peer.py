@@ -106,7 +106,10 @@ def test_tolerated_oddities_are_counted_each_time_and_told_once(bench: Bench) ->
         for _ in range(3):
             bench.peer.dataReceived(b"\r\n\x0b" + message("A\x1cB") + b"\x1c\r")
     assert [event["fault"] for event in seen if event["code"] == "F_TOLERATED"].count("F_CTRL_IN_DATA") == 1
-    assert 'frame_fault_total{code="F_CTRL_IN_DATA",route="orders"} 3.0' in bench.floor.metrics_of_all.exposition().decode()
+    assert (
+        'frame_fault_total{code="F_CTRL_IN_DATA",route="orders"} 3.0'
+        in bench.floor.metrics_of_all.exposition().decode()
+    )
 
 
 def test_f3_another_protocol_is_cut_off_and_its_text_not_told(bench: Bench) -> None:

@@ -81,9 +81,22 @@ class PeerAndListener(RuleBasedStateMachine):
         metrics = RouteMetrics(Metrics(), "orders")
         clock = MemoryReactorClock()
         pressure = Pressure(10**6, 10**9)
-        parts = IntakeParts(self.gate, a_rule(), InlineWorker(), OrdersInFlight(lambda key: None), pressure, metrics, clock.seconds)  # type: ignore[arg-type]
-        self.reception = Reception("orders", Manners(), parts, LaneRule("orders"), Acknowledger("n", lambda: 0.0), self.onward, clock, lambda: 1000.0)
-        door = Door(ListenLimits(connections_per_listener=10**6, connections_per_address=10**6), AllowList(["192.0.2.0/24"]))
+        parts = IntakeParts(
+            self.gate, a_rule(), InlineWorker(), OrdersInFlight(lambda key: None), pressure, metrics, clock.seconds
+        )  # type: ignore[arg-type]
+        self.reception = Reception(
+            "orders",
+            Manners(),
+            parts,
+            LaneRule("orders"),
+            Acknowledger("n", lambda: 0.0),
+            self.onward,
+            clock,
+            lambda: 1000.0,
+        )
+        door = Door(
+            ListenLimits(connections_per_listener=10**6, connections_per_address=10**6), AllowList(["192.0.2.0/24"])
+        )
         self.listener = Listener("orders", door, self.reception, Deframer, pressure, metrics, 10**9, clock)
         self._connect()
 
@@ -236,4 +249,6 @@ TestPeerAndListener = PeerAndListener.TestCase
 def test_100_000_steps_keep_the_promise() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(PeerAndListener, settings=settings(max_examples=1000, stateful_step_count=100, deadline=None))
+    run_state_machine_as_test(
+        PeerAndListener, settings=settings(max_examples=1000, stateful_step_count=100, deadline=None)
+    )

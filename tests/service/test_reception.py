@@ -46,10 +46,24 @@ class Bench:
         self.written = b""
         self.places = AnswerQueue(self._write, lambda: None)
         parts = IntakeParts(
-            self.journal, the_rule or rule(), InlineWorker(), OrdersInFlight(lambda key: None), Pressure(100, 10**6),  # type: ignore[arg-type]
-            RouteMetrics(self.metrics, "orders"), self.clock.seconds,
+            self.journal,
+            the_rule or rule(),
+            InlineWorker(),
+            OrdersInFlight(lambda key: None),
+            Pressure(100, 10**6),  # type: ignore[arg-type]
+            RouteMetrics(self.metrics, "orders"),
+            self.clock.seconds,
         )
-        self.reception = Reception("orders", Manners(**manners), parts, LaneRule("orders"), Acknowledger("n", lambda: 0.0), self.onward, self.clock, lambda: 1000.0)
+        self.reception = Reception(
+            "orders",
+            Manners(**manners),
+            parts,
+            LaneRule("orders"),
+            Acknowledger("n", lambda: 0.0),
+            self.onward,
+            self.clock,
+            lambda: 1000.0,
+        )
 
     def _write(self, data: bytes) -> None:
         self.written += data
@@ -88,7 +102,11 @@ def test_what_is_handed_on_is_what_was_stored() -> None:
     assert [item.message_id for item in bench.onward.fed] == [1, 2]
     assert bench.onward.fed[0].outbound is payload
     assert bench.onward.fed[1].outbound == upgraded(changed).outbound
-    assert (bench.onward.fed[1].control_id, bench.onward.fed[1].lane, bench.onward.fed[1].attempts) == (b"A2", "orders", 0)
+    assert (bench.onward.fed[1].control_id, bench.onward.fed[1].lane, bench.onward.fed[1].attempts) == (
+        b"A2",
+        "orders",
+        0,
+    )
 
 
 def test_p11_a_resend_is_acknowledged_again_and_not_handed_on() -> None:

@@ -10,7 +10,24 @@ from tests.service.doubles import MemoryJournal, events
 
 
 def parked(number: int, received_at: float, why: str = HELD_FOR_REVIEW) -> MessageLine:
-    return MessageLine(number, "orders", "orders", State.PARKED, received_at, None, "h", 1, Envelope(), "review", False, "", 0, False, False, why)
+    return MessageLine(
+        number,
+        "orders",
+        "orders",
+        State.PARKED,
+        received_at,
+        None,
+        "h",
+        1,
+        Envelope(),
+        "review",
+        False,
+        "",
+        0,
+        False,
+        False,
+        why,
+    )
 
 
 class Reader:
@@ -27,7 +44,9 @@ def test_only_what_was_held_for_review_and_waited_its_time_goes_on() -> None:
     journal.answers[Release] = lambda job: Moved(job.message_id, State.PARKED, State.QUEUED)
     reader: Any = Reader([parked(1, 0), parked(2, 150), parked(3, 0, "answered AR")])
     released: list[str] = []
-    hold = ReviewHold("orders", 100.0, lambda what: succeed(what(reader)), journal.submit, lambda: 200.0, lambda: released.append("x"))
+    hold = ReviewHold(
+        "orders", 100.0, lambda what: succeed(what(reader)), journal.submit, lambda: 200.0, lambda: released.append("x")
+    )
     with events() as seen:
         hold.look()
     assert [job.message_id for job in journal.of(Release)] == [1]

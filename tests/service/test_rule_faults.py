@@ -20,7 +20,7 @@ from tests.service.doubles import message
 from tests.service.served import echo_ack, parts, target
 from tests.service.stage import SRC, Receiver, Stage, msa, receiving, staged, until
 
-FAULTY = '''
+FAULTY = """
 import sys, time
 from pathlib import Path
 from hl7calf.app import serve
@@ -67,7 +67,7 @@ else:
         return real_inner(*given, **more)
     setattr(vetting, where, inner)
 sys.exit(serve(Path(sys.argv[1])))
-'''
+"""
 
 
 class FaultyStage(Stage):
@@ -79,7 +79,9 @@ class FaultyStage(Stage):
         with (self.folder / "stderr.txt").open("ab") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", FAULTY, str(self.folder / "hl7calf.toml"), *self.fault],
-                stderr=errors, env={**os.environ, "PYTHONPATH": str(SRC)}, cwd=self.folder,
+                stderr=errors,
+                env={**os.environ, "PYTHONPATH": str(SRC)},
+                cwd=self.folder,
             )
         until(self.ready, "the service is ready")
 
@@ -103,7 +105,10 @@ def bad(control_id: str) -> bytes:
 
 
 # Every call of the rule: the quick look, the vetting as a whole, its steps, the proof of what it changed.
-CALLS = [("raise", where) for where in ("triage", "vet", "read_message", "read_orders", "decide_order", "splice", "prove", "proven")]
+CALLS = [
+    ("raise", where)
+    for where in ("triage", "vet", "read_message", "read_orders", "decide_order", "splice", "prove", "proven")
+]
 CALLS += [("exit", "vet"), ("hang", "vet"), ("spin", "vet"), ("memory", "vet")]
 
 
@@ -152,7 +157,12 @@ def test_sigterm_drains_within_10_seconds_and_loses_nothing(tmp_path: Path) -> N
         acknowledged: list[str] = []
         sender = stage.sender()
         count = 3000
-        sending = threading.Thread(target=lambda: _quietly(sender.send, [message(f"D{n}") if n % 5 else target(f"D{n}") for n in range(count)]), daemon=True)
+        sending = threading.Thread(
+            target=lambda: _quietly(
+                sender.send, [message(f"D{n}") if n % 5 else target(f"D{n}") for n in range(count)]
+            ),
+            daemon=True,
+        )
         sending.start()
         for _ in range(200):
             acknowledged.append(msa(sender.answer())[1])
@@ -194,7 +204,9 @@ def test_the_mode_is_switched_within_a_second_before_the_next_message_of_each_la
         for lane in lanes:
             assert msa(sender.exchange(target(f"U{lane.decode()}").replace(b"4711", lane)))[0] == "AA"
         began = time.monotonic()
-        number = desk.ask(tmp_path / "var", "mode", user="nightshift", reason="odd orders", at=time.time(), value="observe")
+        number = desk.ask(
+            tmp_path / "var", "mode", user="nightshift", reason="odd orders", at=time.time(), value="observe"
+        )
         with Reader(tmp_path / "var") as reader:
             until(lambda: (found := reader.request(number)) and found.done_at)
             assert time.monotonic() - began < 1.0

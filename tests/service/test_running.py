@@ -75,7 +75,9 @@ class Bench:
         names = ("store", "writer", "reading", "worker", "control", "watch", "listener", "forwarder", "ops")
         self.parts: dict[str, Any] = {name: Part(name, self.steps) for name in names}
         parts = self.parts
-        inside = Inside(parts["store"], parts["writer"], parts["reading"], (parts["worker"],), parts["control"], parts["watch"])
+        inside = Inside(
+            parts["store"], parts["writer"], parts["reading"], (parts["worker"],), parts["control"], parts["watch"]
+        )
         route = RunningRoute("orders", parts["listener"], parts["ops"], parts["forwarder"])
         self.running = Running(inside, [route], (parts["ops"], parts["ops"]), 10.0, self.clock, self.halted.append)
 
@@ -101,7 +103,13 @@ def test_a_port_that_cannot_be_taken_ends_the_process() -> None:
     with events() as seen:
         bench.running.startService()
     assert bench.halted == [FAILED]
-    assert {"code": "S_LISTEN_FAILED", "route": "orders", "error": "CannotListenError", "errno": 98, "level": "critical"} in seen
+    assert {
+        "code": "S_LISTEN_FAILED",
+        "route": "orders",
+        "error": "CannotListenError",
+        "errno": 98,
+        "level": "critical",
+    } in seen
 
 
 def test_p22_it_stops_from_the_outside_in() -> None:
@@ -112,8 +120,18 @@ def test_p22_it_stops_from_the_outside_in() -> None:
     bench.running.stopService().addCallback(lambda _: stopped.append("yes"))
     assert stopped == ["yes"]
     assert bench.steps == [
-        "control stop", "watch stop", "listener stop", "listener stop", "listener abort", "forwarder stop", "forwarder close",
-        "worker stop", "ops stopListening", "reading stop", "writer stop", "store close",
+        "control stop",
+        "watch stop",
+        "listener stop",
+        "listener stop",
+        "listener abort",
+        "forwarder stop",
+        "forwarder close",
+        "worker stop",
+        "ops stopListening",
+        "reading stop",
+        "writer stop",
+        "store close",
     ]
 
 

@@ -67,7 +67,10 @@ reactor.run()
 def talk(port: int, context: ssl.SSLContext) -> bytes:
     import socket
 
-    with socket.create_connection(("127.0.0.1", port), 10) as plain, context.wrap_socket(plain, server_hostname="localhost") as wrapped:
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as wrapped,
+    ):
         wrapped.sendall(b"hello")
         return wrapped.recv(5)
 
@@ -75,7 +78,9 @@ def talk(port: int, context: ssl.SSLContext) -> bytes:
 @pytest.mark.parametrize("kind", ["one-sided", "mutual"])
 def test_tls_lets_in_whom_it_should_and_nobody_else(files: Path, kind: str) -> None:
     source = Path(__file__).resolve().parents[2] / "src"
-    with subprocess.Popen([sys.executable, "-c", SERVER, str(files), kind], stdout=subprocess.PIPE, env={"PYTHONPATH": str(source)}) as server:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(files), kind], stdout=subprocess.PIPE, env={"PYTHONPATH": str(source)}
+    ) as server:
         try:
             assert server.stdout is not None
             port = int(server.stdout.readline())

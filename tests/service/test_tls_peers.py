@@ -42,7 +42,15 @@ class Authority:
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         self.certificate = self._build(self.name, self.key, self.name, self.key).sign(self.key, hashes.SHA256())
 
-    def _build(self, subject: x509.Name, key: rsa.RSAPrivateKey, issuer: x509.Name, issuer_key: rsa.RSAPrivateKey, days: tuple[float, float] = (-60, 365), name: str = "") -> x509.CertificateBuilder:
+    def _build(
+        self,
+        subject: x509.Name,
+        key: rsa.RSAPrivateKey,
+        issuer: x509.Name,
+        issuer_key: rsa.RSAPrivateKey,
+        days: tuple[float, float] = (-60, 365),
+        name: str = "",
+    ) -> x509.CertificateBuilder:
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -56,17 +64,31 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         )
         if not name:
-            return builder.add_extension(x509.KeyUsage(True, False, False, False, False, True, True, False, False), critical=True)
+            return builder.add_extension(
+                x509.KeyUsage(True, False, False, False, False, True, True, False, False), critical=True
+            )
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
-        return builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False).add_extension(usage, critical=False)
+        return builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False).add_extension(
+            usage, critical=False
+        )
 
-    def issue(self, file: str, name: str = NAME, days: tuple[float, float] = (-1, 90), bits: int = 2048, digest: hashes.HashAlgorithm | None = None, self_signed: bool = False) -> x509.Certificate:
+    def issue(
+        self,
+        file: str,
+        name: str = NAME,
+        days: tuple[float, float] = (-1, 90),
+        bits: int = 2048,
+        digest: hashes.HashAlgorithm | None = None,
+        self_signed: bool = False,
+    ) -> x509.Certificate:
         """Write a certificate with its key into one file."""
         key = rsa.generate_private_key(65537, bits)  # too short on purpose, where it is
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         issuer, issuer_key = (subject, key) if self_signed else (self.name, self.key)
         made = self._build(subject, key, issuer, issuer_key, days, name).sign(issuer_key, digest or hashes.SHA256())
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         (self.folder / file).write_bytes(pem + made.public_bytes(serialization.Encoding.PEM))
         return made
 
@@ -74,11 +96,23 @@ class Authority:
         (self.folder / file).write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def revoke(self, file: str, *certificates: x509.Certificate) -> None:
-        builder = x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(NOW - timedelta(days=1)).next_update(NOW + timedelta(days=30))
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.name)
+            .last_update(NOW - timedelta(days=1))
+            .next_update(NOW + timedelta(days=30))
+        )
         for one in certificates:
-            entry = x509.RevokedCertificateBuilder().serial_number(one.serial_number).revocation_date(NOW - timedelta(hours=1)).build()
+            entry = (
+                x509.RevokedCertificateBuilder()
+                .serial_number(one.serial_number)
+                .revocation_date(NOW - timedelta(hours=1))
+                .build()
+            )
             builder = builder.add_revoked_certificate(entry)
-        (self.folder / file).write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        (self.folder / file).write_bytes(
+            builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        )
 
 
 def write_all(folder: Path) -> Authority:
@@ -157,9 +191,64 @@ def test_a_certificate_signed_with_sha_1_is_refused(served: Served, tmp_path: Pa
     require_service("openssl", shutil.which("openssl"))
     folder = served.stage.folder
     authority = folder / "sha1-ca.key"  # the same authority cannot sign so with cryptography; openssl(1) can
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", authority, "-out", folder / "sha1-ca.pem", "-subj", "/CN=old", "-days", "30"], check=True, capture_output=True)
-    subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "k", "-out", tmp_path / "r", "-subj", f"/CN={NAME}"], check=True, capture_output=True)
-    subprocess.run(["openssl", "x509", "-req", "-sha1", "-in", tmp_path / "r", "-CA", folder / "sha1-ca.pem", "-CAkey", authority, "-CAcreateserial", "-out", tmp_path / "c", "-days", "9"], check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            authority,
+            "-out",
+            folder / "sha1-ca.pem",
+            "-subj",
+            "/CN=old",
+            "-days",
+            "30",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            tmp_path / "k",
+            "-out",
+            tmp_path / "r",
+            "-subj",
+            f"/CN={NAME}",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run(
+        [
+            "openssl",
+            "x509",
+            "-req",
+            "-sha1",
+            "-in",
+            tmp_path / "r",
+            "-CA",
+            folder / "sha1-ca.pem",
+            "-CAkey",
+            authority,
+            "-CAcreateserial",
+            "-out",
+            tmp_path / "c",
+            "-days",
+            "9",
+        ],
+        check=True,
+        capture_output=True,
+    )
     (folder / "sha1.pem").write_bytes((tmp_path / "k").read_bytes() + (tmp_path / "c").read_bytes())
     (folder / "both.pem").write_bytes((folder / "ca.pem").read_bytes() + (folder / "sha1-ca.pem").read_bytes())
     ports = {"sha1": 'tls = {certificate = "own.pem", key = "own.pem", client_ca = "both.pem"}'}
@@ -186,7 +275,9 @@ def test_plain_text_is_refused(served: Served) -> None:
         sender = served.peer("mutual")
         sender.socket.sendall(frame(message("PLAIN")))
         until(sender.ended)
-        assert "wrong version number" in row.event("C_TLS_REFUSED")["why"] or "http" in row.event("C_TLS_REFUSED")["why"]
+        assert (
+            "wrong version number" in row.event("C_TLS_REFUSED")["why"] or "http" in row.event("C_TLS_REFUSED")["why"]
+        )
         assert served.stage.metric("received_total") == received
         assert row.quarantined(0) == []
 
@@ -195,8 +286,22 @@ def test_a_wish_to_renegotiate_ends_the_connection(served: Served) -> None:
     require_service("openssl", shutil.which("openssl"))
     folder, port = served.stage.folder, served.ports["mutual"]
     with served.row() as row:
-        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_2", "-cert", folder / "good.pem", "-key", folder / "good.pem", "-CAfile", folder / "ca.pem"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        command = [
+            "openssl",
+            "s_client",
+            "-connect",
+            f"127.0.0.1:{port}",
+            "-tls1_2",
+            "-cert",
+            folder / "good.pem",
+            "-key",
+            folder / "good.pem",
+            "-CAfile",
+            folder / "ca.pem",
+        ]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as client:
             assert client.stdin is not None
             time.sleep(1.0)
             client.stdin.write(b"R\n")
@@ -282,7 +387,9 @@ def edited(folder: Path, change: Callable[[str], str]) -> Path:
 
 
 @pytest.mark.parametrize("interface", [":interface=0.0.0.0", "", ":interface=192.0.2.7"])
-def test_a_listener_beyond_loopback_without_allow_list_or_client_authority_is_refused(tmp_path: Path, interface: str) -> None:
+def test_a_listener_beyond_loopback_without_allow_list_or_client_authority_is_refused(
+    tmp_path: Path, interface: str
+) -> None:
     def open_up(text: str) -> str:
         head, _, tail = text.partition("[[route]]")
         return head + "[[route]]" + tail.replace(":interface=127.0.0.1", interface, 1)

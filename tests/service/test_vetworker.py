@@ -61,7 +61,9 @@ def test_work_is_done_off_this_thread_and_answered_in_it_in_order(bench: Bench) 
     assert bench.worker.waiting == 0
 
 
-@pytest.mark.parametrize("error", [ValueError("KANARIENVOGEL"), MemoryError(), RecursionError(), SystemExit(), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [ValueError("KANARIENVOGEL"), MemoryError(), RecursionError(), SystemExit(), KeyboardInterrupt()]
+)
 def test_whatever_a_rule_raises_is_a_fault_without_its_text(bench: Bench, error: BaseException) -> None:
     def work() -> Any:
         raise error

@@ -37,8 +37,16 @@ class Bench:
         self.looked: list[str] = []
         self.error: Exception | None = None
         self.watch = Watch(
-            ["orders"], self.writer, self._read, self.metrics, self.alarms, WatchLimits(commit_stall_s=10, overdue_s=60), self.clock,
-            lambda: 1000.0 + self.clock.seconds(), lambda: self.looked.append("date"), [lambda: self.looked.append("now and then")],
+            ["orders"],
+            self.writer,
+            self._read,
+            self.metrics,
+            self.alarms,
+            WatchLimits(commit_stall_s=10, overdue_s=60),
+            self.clock,
+            lambda: 1000.0 + self.clock.seconds(),
+            lambda: self.looked.append("date"),
+            [lambda: self.looked.append("now and then")],
         )
 
     def _read(self, what: Any) -> "Deferred[Status]":

@@ -63,8 +63,15 @@ class Hl7calf(MultiService):
 
 
 def build(
-    settings: Settings, reactor: Any, *, halt: Halt, reread: Reread | None = None, today: Today | None = None,
-    wall: Callable[[], float] = time.time, synchronous: str = "FULL", failpoint: Failpoint = nowhere,
+    settings: Settings,
+    reactor: Any,
+    *,
+    halt: Halt,
+    reread: Reread | None = None,
+    today: Today | None = None,
+    wall: Callable[[], float] = time.time,
+    synchronous: str = "FULL",
+    failpoint: Failpoint = nowhere,
 ) -> Hl7calf:
     """Build the service.
 
@@ -92,8 +99,15 @@ class _Building:
     """One service in the making; the steps in the order in which they need each other."""
 
     def __init__(
-        self, settings: Settings, reactor: Any, store: Store, course: Course, halt: Halt, reread: Reread | None,
-        today: Today, wall: Callable[[], float],
+        self,
+        settings: Settings,
+        reactor: Any,
+        store: Store,
+        course: Course,
+        halt: Halt,
+        reread: Reread | None,
+        today: Today,
+        wall: Callable[[], float],
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -117,12 +131,7 @@ class _Building:
         service = self.settings.service
         worker = VetWorker(self.reactor, service.vet_timeout_s)
         door_worker = VetWorker(self.reactor, service.vet_timeout_s * 5, "vet door")  # the advisor may take its time
-        shared = Shared(
-            self.reactor, service, self.writer, self.reading, self.rule, worker,
-            OrdersInFlight(self.readers.remembered),
-            Pressure(service.intake_pause_messages, service.intake_pause_bytes),
-            self.metrics, self.alarms, Acknowledger(node_of(self.settings), self.wall), self.wall,
-        )
+        shared = self._shared(worker)
         routes = [build_route(route, shared) for route in self.settings.route]
         forwarders = [route.forwarder for route in routes]
 
@@ -138,16 +147,22 @@ class _Building:
             self.readers.reader(), self.writer.submit,
             Actions(self.steering.set_mode, pause, queue_changed, self.reload), self.reactor, self.wall,
             service.control_poll_ms / 1000,
-        )
+        )  # fmt: skip
         holds = [
-            ReviewHold(route.name, route.review_hold_limit_s, self.reading.read, self.writer.submit, self.wall,
-                       queue_changed)
-            for route in self.settings.route if route.review == "hold"
+            ReviewHold(
+                route.name, route.review_hold_limit_s, self.reading.read, self.writer.submit, self.wall, queue_changed
+            )
+            for route in self.settings.route
+            if route.review == "hold"
         ]
         watch = self._watch(routes, [hold.look for hold in holds])
         inner = Running(
-            Inside(self.store, self.writer, self.reading, (worker, door_worker), control, watch), routes,
-            self._ops(watch, door_worker, lambda: inner.listening), service.drain_timeout_s, self.reactor, self.halt,
+            Inside(self.store, self.writer, self.reading, (worker, door_worker), control, watch),
+            routes,
+            self._ops(watch, door_worker, lambda: inner.listening),
+            service.drain_timeout_s,
+            self.reactor,
+            self.halt,
         )
         make: Callable[[], Hl7calf] = Hl7calf
         whole = make()
@@ -156,6 +171,15 @@ class _Building:
         add(inner)
         self._note("start", {"mode": self.steering.mode.value, "mappings": self.rule.terms.digest})
         return whole
+
+    def _shared(self, worker: VetWorker) -> Shared:
+        service = self.settings.service
+        return Shared(
+            self.reactor, service, self.writer, self.reading, self.rule, worker,
+            OrdersInFlight(self.readers.remembered),
+            Pressure(service.intake_pause_messages, service.intake_pause_bytes),
+            self.metrics, self.alarms, Acknowledger(node_of(self.settings), self.wall), self.wall,
+        )  # fmt: skip
 
     def _rule(self, course: Course) -> Rule:
         service = self.settings.service
@@ -170,13 +194,19 @@ class _Building:
         self.tls = [contexts for route in routes for contexts in route.tls]
         self.expiry = Expiry({route.name: route.tls for route in routes}, self.alarms, self.reactor.seconds, self.wall)
         kept = Limits(
-            message_age_s=service.retention_days * 86_400.0,
-            duplicate_age_s=service.duplicate_window_days * 86_400.0,
+            message_age_s=service.retention_days * 86_400.0, duplicate_age_s=service.duplicate_window_days * 86_400.0
         )
         return Watch(
-            [route.name for route in routes], self.writer, self.reading.read, self.metrics, self.alarms,
-            WatchLimits(service.commit_stall_s, service.overdue_alarm_s, kept), self.reactor, self.wall,
-            self.steering.look_at_the_date, [self.expiry.look_now_and_then, *now_and_then],
+            [route.name for route in routes],
+            self.writer,
+            self.reading.read,
+            self.metrics,
+            self.alarms,
+            WatchLimits(service.commit_stall_s, service.overdue_alarm_s, kept),
+            self.reactor,
+            self.wall,
+            self.steering.look_at_the_date,
+            [self.expiry.look_now_and_then, *now_and_then],
         )
 
     def _ops(self, watch: Watch, worker: VetWorker, listening: Callable[[], bool]) -> tuple[Any, Any] | None:

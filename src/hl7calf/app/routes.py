@@ -73,11 +73,8 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
     parts = IntakeParts(
         shared.writer, RouteRule(shared.rule, way.vet, way.triage), shared.worker, shared.orders, shared.pressure,
         metrics, shared.reactor.seconds,
-    )
-    manners = Manners(
-        route.ack == "relay", route.relay_hold_s, route.forward_unreadable, route.review == "hold",
-        shared.service.vet_budget_ms / 1000, route.training == "pass", route.relay_late,
-    )
+    )  # fmt: skip
+    manners = _manners(route, shared.service)
     reception = Reception(
         route.name, manners, parts, lanes, shared.acknowledger, forwarder, shared.reactor, shared.wall
     )
@@ -87,18 +84,34 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
         return Deframer(frame_limits, strict=route.strict_framing, lenient_start=route.lenient_start)
 
     listener = Listener(
-        route.name, _door(route), reception, deframer, shared.pressure, metrics,
-        shared.service.unfinished_frames_max_bytes, shared.reactor,
+        route.name,
+        _door(route),
+        reception,
+        deframer,
+        shared.pressure,
+        metrics,
+        shared.service.unfinished_frames_max_bytes,
+        shared.reactor,
     )
     endpoint = server_endpoint(shared.reactor, route.listen, inward)
     tls = [contexts for contexts in (inward, outward) if contexts is not None]
     return RunningRoute(route.name, listener, endpoint, forwarder, tls)
 
 
+def _manners(route: Route, service: Service) -> Manners:
+    return Manners(
+        route.ack == "relay", route.relay_hold_s, route.forward_unreadable, route.review == "hold",
+        service.vet_budget_ms / 1000, route.training == "pass", route.relay_late,
+    )  # fmt: skip
+
+
 def _door(route: Route) -> Door:
     limits = ListenLimits(
-        route.connections_per_listener, route.connections_per_address, route.first_byte_timeout_s,
-        route.frame_timeout_s, route.idle_timeout_s,
+        route.connections_per_listener,
+        route.connections_per_address,
+        route.first_byte_timeout_s,
+        route.frame_timeout_s,
+        route.idle_timeout_s,
     )
     by_certificate = route.tls is not None and bool(route.tls.client_ca)
     return Door(limits, None if by_certificate and not route.allow else AllowList(route.allow))
@@ -112,13 +125,21 @@ def _forwarder(
         _outbox(route.name, keyed, shared.reading),
         Decider(route.nack_actions(), Patience(route.max_attempts, 3, route.unanswered_parks_in_a_row)),
         BackOff(route.retry_initial_s, route.retry_max_s, random.Random().random),
-        metrics, shared.alarms, shared.reactor, shared.wall,
+        metrics,
+        shared.alarms,
+        shared.reactor,
+        shared.wall,
     )
     target = read_connect(route.forward)
     endpoint = client_endpoint(shared.reactor, target.host, target.port, route.connect_timeout_s, tls)
     talk = Talk(route.ack_timeout_s, route.match_control_id == "tolerant", route.forward_tls is not None)
     return Forwarder(
-        route.name, parts, endpoint.connect, talk, connections=route.connections, keyed=keyed,
+        route.name,
+        parts,
+        endpoint.connect,
+        talk,
+        connections=route.connections,
+        keyed=keyed,
         relay=route.ack == "relay",
     )
 

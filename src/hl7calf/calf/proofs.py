@@ -131,8 +131,7 @@ class Proofs:
     def _of_map(self, row: Row) -> Iterator[Defect]:
         """A limited order with the source code must come out with the target, and only by this row."""
         payload = order_message(
-            f"{row['source_code']}^US VENOUS DUPLEX LIMITED^{row['source_system']}",
-            f"NTE|1||{LEGS[row['side']]}",
+            f"{row['source_code']}^US VENOUS DUPLEX LIMITED^{row['source_system']}", f"NTE|1||{LEGS[row['side']]}"
         )
         if row["side"] != "L":
             payload = payload.replace(REASON.encode(), REASON.replace("left", LEGS[row["side"]].split(":")[0]).encode())

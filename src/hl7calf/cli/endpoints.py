@@ -93,10 +93,7 @@ def client_endpoint(reactor: Any, address: Address, tls: Tls | None, timeout_s: 
     own = _own_certificate(tls.certificate, tls.key)
     trust = ssl.platformTrust() if tls.ca is None else ssl.trustRootFromCertificates(_authorities(tls.ca))
     options = ssl.optionsForClientTLS(
-        tls.name or address.host,
-        trust,
-        own,
-        extraCertificateOptions={"raiseMinimumTo": ssl.TLSVersion.TLSv1_2},
+        tls.name or address.host, trust, own, extraCertificateOptions={"raiseMinimumTo": ssl.TLSVersion.TLSv1_2}
     )
     return wrapClientTLS(options, plain)
 

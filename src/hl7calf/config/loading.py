@@ -152,7 +152,10 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
         tls, forward = route.tls, route.forward_tls
         if tls is not None:
             tls = replace(
-                tls, certificate=under(tls.certificate), key=under(tls.key), client_ca=under(tls.client_ca),
+                tls,
+                certificate=under(tls.certificate),
+                key=under(tls.key),
+                client_ca=under(tls.client_ca),
                 revoked=under(tls.revoked),
             )
         if forward is not None:

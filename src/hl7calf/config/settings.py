@@ -30,9 +30,9 @@ class Service(Closed, frozen=True):
     mode: Annotated[
         Literal["observe", "annotate", "upgrade"], Meta(description="how far to go until `hl7calf mode` says otherwise")
     ] = "observe"
-    ops: Annotated[
-        str, Meta(description='endpoint of /healthz /readyz /metrics and POST /vet; "" for none')
-    ] = "tcp:9575:interface=127.0.0.1"
+    ops: Annotated[str, Meta(description='endpoint of /healthz /readyz /metrics and POST /vet; "" for none')] = (
+        "tcp:9575:interface=127.0.0.1"
+    )
     ops_allow: Annotated[
         tuple[str, ...], Meta(description="networks that may use the ops port; needed when it is not loopback")
     ] = ()
@@ -69,9 +69,7 @@ class Service(Closed, frozen=True):
         int, Meta(description="how often mode changes and queue requests are looked for", ge=20, le=1000)
     ] = 200
     commit_stall_s: Annotated[float, Meta(description="a commit slower than this turns /readyz red", gt=0)] = 10.0
-    overdue_alarm_s: Annotated[
-        float, Meta(description="a queued message older than this raises an alarm", gt=0)
-    ] = 60.0
+    overdue_alarm_s: Annotated[float, Meta(description="a queued message older than this raises an alarm", gt=0)] = 60.0
 
 
 class PolicySettings(Closed, frozen=True):
@@ -82,9 +80,7 @@ class PolicySettings(Closed, frozen=True):
     approved_by: Annotated[str, Meta(description="who approved it", min_length=1)]
     approved_on: Annotated[date, Meta(description="since when it holds")]
     valid_until: Annotated[date, Meta(description="last day of `upgrade`; from the next day on notes only")]
-    sending_facilities: Annotated[
-        tuple[str, ...], Meta(description="MSH-4 values in scope; empty: all")
-    ] = ()
+    sending_facilities: Annotated[tuple[str, ...], Meta(description="MSH-4 values in scope; empty: all")] = ()
     patient_classes: Annotated[tuple[str, ...], Meta(description="PV1-2 values in scope; empty: all")] = ()
 
 
@@ -181,12 +177,12 @@ class Route(Closed, frozen=True):
     review_hold_limit_s: Annotated[
         float, Meta(description="review = hold: after this long it goes on unchanged, alarmed", gt=0)
     ] = 900.0
-    forward_unreadable: Annotated[
-        bool, Meta(description="ack = relay: pass on what has no readable MSH as well")
-    ] = False
+    forward_unreadable: Annotated[bool, Meta(description="ack = relay: pass on what has no readable MSH as well")] = (
+        False
+    )
     training: Annotated[
         Literal["vet", "pass"],
-        Meta(description='messages for training or debugging (MSH-11 T, D): like any other, or passed on unchanged'),
+        Meta(description="messages for training or debugging (MSH-11 T, D): like any other, or passed on unchanged"),
     ] = "vet"
     max_frame_bytes: Annotated[int, Meta(description="longest message taken", ge=1024, le=1_073_741_824)] = 10_485_760
     first_byte_timeout_s: Annotated[float, Meta(description="a new connection must send within this time", gt=0)] = 60.0

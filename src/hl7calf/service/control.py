@@ -53,7 +53,12 @@ class ControlDesk:
     """
 
     def __init__(
-        self, reader: Reads, submit: Callable[[Any], Any], actions: Actions, clock: Any, wall: Callable[[], float],
+        self,
+        reader: Reads,
+        submit: Callable[[Any], Any],
+        actions: Actions,
+        clock: Any,
+        wall: Callable[[], float],
         poll_s: float = 0.2,
     ) -> None:
         self._reader = reader

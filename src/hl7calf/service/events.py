@@ -134,7 +134,9 @@ class JsonLines:
 
 def _foreign(event: Mapping[str, Any]) -> dict[str, Detail]:
     described: dict[str, Detail] = {
-        "event": "S_UNEXPECTED", "from": str(event.get("log_namespace", "")), "format": str(event.get("log_format", ""))
+        "event": "S_UNEXPECTED",
+        "from": str(event.get("log_namespace", "")),
+        "format": str(event.get("log_format", "")),
     }
     failure = event.get("log_failure") or event.get("failure")  # the latter from Twisted's old logging
     if failure is not None:

@@ -34,7 +34,10 @@ class Expiry:
     """
 
     def __init__(
-        self, routes: Mapping[str, Sequence[Watched]], alarms: Alarms, seconds: Callable[[], float],
+        self,
+        routes: Mapping[str, Sequence[Watched]],
+        alarms: Alarms,
+        seconds: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
         self._routes = {name: tuple(path for one in sides for path in one.files) for name, sides in routes.items()}

@@ -31,7 +31,7 @@ _AWAY_ALARM_S = 60.0  # A14
 _SIGNS = {
     Outcome.UNKNOWN: "D_UNANSWERED", Outcome.MISMATCHED: "D_MISMATCH", Outcome.GARBLED: "D_GARBLED",
     Outcome.REFUSED: "D_REFUSED", Outcome.DAMAGED: "D_DAMAGED",
-}
+}  # fmt: skip
 
 
 class Submits(Protocol):
@@ -69,7 +69,7 @@ class Forwarder:
     def __init__(
         self, route: str, parts: ForwarderParts, connect: Connect, talk: Talk, *, connections: int = 1,
         keyed: bool = False, relay: bool = False, window: Window | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._route = route
         self._parts = parts
         self._keyed = keyed
@@ -78,7 +78,7 @@ class Forwarder:
         self._lines = Lines(
             connect, connections, talk, parts.back_off, parts.clock, self._lines_changed, self._no_connection,
             self._stray,
-        )
+        )  # fmt: skip
         self._expecting: dict[int, list[Callable[[bytes], None]]] = {}
         self._wake: Any = None
         self._away_since: float | None = None
@@ -210,8 +210,15 @@ class Forwarder:
         if self._relay and attempted.outcome is Outcome.REFUSED:
             step = Step.SKIP  # the sender is told, and decides
         if attempted.outcome is not Outcome.DELIVERED:
-            emit(_SIGNS[attempted.outcome], "warn", route=self._route, message=item.message_id, step=step.value,
-                 why=attempted.why, attempt=item.attempts + 1)
+            emit(
+                _SIGNS[attempted.outcome],
+                "warn",
+                route=self._route,
+                message=item.message_id,
+                step=step.value,
+                why=attempted.why,
+                attempt=item.attempts + 1,
+            )
         pause_s = parts.back_off.pause_s(item.attempts + 1)
         job = job_for(step, attempted, item.message_id, parts.wall(), pause_s)
         self._mark(job, step, attempted, item, pause_s)

@@ -119,7 +119,7 @@ class Intake:
     def __init__(
         self, route: str, lanes: LaneRule, parts: IntakeParts, outcomes: Outcomes, *, relay: bool = False,
         forward_unreadable: bool = False, budget_s: float = 0.05, pass_training: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._route = route
         self._lanes = lanes
         self._parts = parts
@@ -231,15 +231,25 @@ class Intake:
     def _record(self, arrival: Arrival) -> None:
         header = arrival.header
         receipt = Receipt(
-            self._route, arrival.peer.host, arrival.peer.port, arrival.received_at, arrival.payload,
+            self._route,
+            arrival.peer.host,
+            arrival.peer.port,
+            arrival.received_at,
+            arrival.payload,
             Envelope() if header is None else envelope_of(header, arrival.verdict),
         )
         self._outcomes.prepare(arrival)
         arrival.lane, key = self._lanes.of(arrival.payload, header)
         code, answer = arrival.answers[-1] if arrival.answers else ("", b"")
         job = RecordArrival(
-            receipt, arrival.verdict, arrival.fault, arrival.lane, arrival.forward, lane_key=key,
-            answer_code=code, answer=answer,
+            receipt,
+            arrival.verdict,
+            arrival.fault,
+            arrival.lane,
+            arrival.forward,
+            lane_key=key,
+            answer_code=code,
+            answer=answer,
         )
         self._parts.writer.submit(job).addCallbacks(
             self._recorded, self._not_recorded, callbackArgs=(arrival,), errbackArgs=(arrival,)
@@ -278,7 +288,11 @@ def envelope_of(header: Header, verdict: Verdict | None) -> Envelope:
     """Return what the journal keeps of a header; a verdict has read some of it already."""
     known = verdict is not None and verdict.message_type
     return Envelope(
-        header.sending_application, header.sending_facility, header.receiving_application, header.receiving_facility,
-        verdict.message_type if verdict is not None and known else header.message_type, header.control_id,
+        header.sending_application,
+        header.sending_facility,
+        header.receiving_application,
+        header.receiving_facility,
+        verdict.message_type if verdict is not None and known else header.message_type,
+        header.control_id,
         verdict.version if verdict is not None and known else header.version,
     )

@@ -39,8 +39,15 @@ class Lines:
     """
 
     def __init__(
-        self, connect: Connect, count: int, talk: Talk, back_off: BackOff, clock: Any, changed: Callable[[], None],
-        failed: Callable[[str, float], None], stray: Callable[[], None],
+        self,
+        connect: Connect,
+        count: int,
+        talk: Talk,
+        back_off: BackOff,
+        clock: Any,
+        changed: Callable[[], None],
+        failed: Callable[[str, float], None],
+        stray: Callable[[], None],
     ) -> None:
         self._connect = connect
         self._count = count

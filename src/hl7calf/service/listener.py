@@ -36,8 +36,15 @@ class Listener(Factory):
     noisy = False
 
     def __init__(
-        self, route: str, door: Door, reception: Reception, deframer: Callable[[], Deframer], pressure: Pressure,
-        metrics: RouteMetrics, unfinished_max_bytes: int, clock: Any,
+        self,
+        route: str,
+        door: Door,
+        reception: Reception,
+        deframer: Callable[[], Deframer],
+        pressure: Pressure,
+        metrics: RouteMetrics,
+        unfinished_max_bytes: int,
+        clock: Any,
     ) -> None:
         self.route = route
         self.limits = door.limits
@@ -57,6 +64,7 @@ class Listener(Factory):
 
     def listen(self, endpoint: IStreamServerEndpoint) -> Deferred[IListeningPort]:
         """Take the port; the Deferred fails where that is not possible."""
+
         def taken(port: IListeningPort) -> IListeningPort:
             self._port = port
             self._sweeping.start(SWEEP_S, now=False)

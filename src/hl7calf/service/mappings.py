@@ -22,8 +22,18 @@ def read_mappings(folder: Path) -> dict[str, str]:
         MappingError: the folder is missing, or files are not UTF-8, too large or unreadable.
     """
     if not folder.is_dir():
-        raise MappingError([Defect(folder.name, 0, 0, "T_NO_FOLDER", "there is no such mappings folder",
-                                   "`hl7calf init DIR` writes one")])
+        raise MappingError(
+            [
+                Defect(
+                    folder.name,
+                    0,
+                    0,
+                    "T_NO_FOLDER",
+                    "there is no such mappings folder",
+                    "`hl7calf init DIR` writes one",
+                )
+            ]
+        )
     texts: dict[str, str] = {}
     defects: list[Defect] = []
     for path in [*sorted(folder.iterdir()), *sorted(folder.glob("languages/*/*"))]:

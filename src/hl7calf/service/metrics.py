@@ -32,8 +32,9 @@ class Metrics:
         self.quarantined = self._gauge("quarantined", "messages that could not be read")
         self.rejected = self._counter("rejected", "messages refused to their sender or given up, by code", "code")
         self.oldest_queued_seconds = self._gauge("oldest_queued_seconds", "age of the oldest queued message")
-        self.verdict = self._counter("verdict", "orders by what was done and the gate that stopped more",
-                                     "action", "gate")
+        self.verdict = self._counter(
+            "verdict", "orders by what was done and the gate that stopped more", "action", "gate"
+        )
         self.vet_seconds = self._histogram("vet_seconds", "time of a full vetting", _SHORT_S)
         self.commit_seconds = self._histogram("commit_seconds", "time of a commit, sync included", _SHORT_S, by=())
         self.delivery_seconds = self._histogram("delivery_seconds", "from arrival to the destination's answer", _LONG_S)
@@ -44,8 +45,7 @@ class Metrics:
         self.connections = self._gauge("connections", "peers connected")
         self.destination_connections = self._gauge("destination_connections", "connections to the destination")
         self.mode_info = Gauge("hl7calf_mode_info", "the mode in force", ["mode"], registry=self.registry)
-        self.mappings_info = Gauge("hl7calf_mappings_info", "the mappings in force", ["digest"],
-                                   registry=self.registry)
+        self.mappings_info = Gauge("hl7calf_mappings_info", "the mappings in force", ["digest"], registry=self.registry)
         self.books_unbalanced = self._gauge("books_unbalanced", "1 when received is not the sum of the states")
         self.alarm = Gauge("hl7calf_alarm", "alarms that need a person", ["route", "code"], registry=self.registry)
 
@@ -89,8 +89,12 @@ class RouteMetrics:
         self.connections: Callable[[float], None] = metrics.connections.labels(route).set
         self.destination_connections: Callable[[float], None] = metrics.destination_connections.labels(route).set
         self._route = route
-        self._by_code = {"acked": metrics.acked, "rejected": metrics.rejected, "frame_fault": metrics.frame_fault,
-                         "vet_fault": metrics.vet_fault}
+        self._by_code = {
+            "acked": metrics.acked,
+            "rejected": metrics.rejected,
+            "frame_fault": metrics.frame_fault,
+            "vet_fault": metrics.vet_fault,
+        }
         self._bound: dict[tuple[str, str], Callable[[], None]] = {}
         self._verdict = metrics.verdict
 

@@ -60,8 +60,15 @@ class Reception:
     """
 
     def __init__(
-        self, route: str, manners: Manners, parts: IntakeParts, lanes: LaneRule, acknowledger: Acknowledger,
-        onward: Onward, clock: Any, wall: Callable[[], float],
+        self,
+        route: str,
+        manners: Manners,
+        parts: IntakeParts,
+        lanes: LaneRule,
+        acknowledger: Acknowledger,
+        onward: Onward,
+        clock: Any,
+        wall: Callable[[], float],
     ) -> None:
         self._route = route
         self._manners = manners
@@ -71,8 +78,14 @@ class Reception:
         self._wall = wall
         self._metrics = parts.metrics
         self.intake = Intake(
-            route, lanes, parts, self, relay=manners.relay, forward_unreadable=manners.forward_unreadable,
-            budget_s=manners.vet_budget_s, pass_training=manners.pass_training,
+            route,
+            lanes,
+            parts,
+            self,
+            relay=manners.relay,
+            forward_unreadable=manners.forward_unreadable,
+            budget_s=manners.vet_budget_s,
+            pass_training=manners.pass_training,
         )
 
     def take(self, payload: bytes, peer: Peer, place: Place) -> None:
@@ -123,8 +136,15 @@ class Reception:
             outbound = arrival.payload if arrival.verdict is None else arrival.verdict.outbound
             self._onward.feed(
                 Queued(
-                    recorded.message_id, self._route, arrival.lane, outbound,
-                    arrival.header.control_id if arrival.header else b"", arrival.received_at, 0, 0.0, False,
+                    recorded.message_id,
+                    self._route,
+                    arrival.lane,
+                    outbound,
+                    arrival.header.control_id if arrival.header else b"",
+                    arrival.received_at,
+                    0,
+                    0.0,
+                    False,
                 )
             )
 

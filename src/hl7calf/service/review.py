@@ -29,8 +29,13 @@ class ReviewHold:
     """
 
     def __init__(
-        self, route: str, limit_s: float, read: "Callable[[Callable[[Reader], Any]], Deferred[Any]]",
-        submit: Callable[[Release], "Deferred[Any]"], wall: Callable[[], float], released: Callable[[], None],
+        self,
+        route: str,
+        limit_s: float,
+        read: "Callable[[Callable[[Reader], Any]], Deferred[Any]]",
+        submit: Callable[[Release], "Deferred[Any]"],
+        wall: Callable[[], float],
+        released: Callable[[], None],
     ) -> None:
         self._route = route
         self._limit_s = limit_s

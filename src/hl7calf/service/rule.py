@@ -45,7 +45,12 @@ class Rule:
     """
 
     def __init__(
-        self, terms: Terms, vet: Vet, triage: Triage, alarms: Alarms, failures_limit: int = 5,
+        self,
+        terms: Terms,
+        vet: Vet,
+        triage: Triage,
+        alarms: Alarms,
+        failures_limit: int = 5,
         failures_window_s: float = 300.0,
     ) -> None:
         self.terms = terms

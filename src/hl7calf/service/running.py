@@ -62,8 +62,13 @@ class Running(Service):
     """
 
     def __init__(
-        self, inside: Inside, routes: Sequence[RunningRoute], ops: tuple[IStreamServerEndpoint, Factory] | None,
-        drain_timeout_s: float, clock: Any, halt: Callable[[int], None],
+        self,
+        inside: Inside,
+        routes: Sequence[RunningRoute],
+        ops: tuple[IStreamServerEndpoint, Factory] | None,
+        drain_timeout_s: float,
+        clock: Any,
+        halt: Callable[[int], None],
     ) -> None:
         self._inside = inside
         self.routes = tuple(routes)

@@ -60,9 +60,17 @@ class Watch:
     """
 
     def __init__(
-        self, routes: Sequence[str], writer: WatchedWriter, read: Callable[[Callable[[Reader], Status]], Any],
-        metrics: Metrics, alarms: Alarms, limits: WatchLimits, clock: Any, wall: Callable[[], float],
-        look_at_the_date: Callable[[], None], now_and_then: Sequence[Callable[[], None]] = (),
+        self,
+        routes: Sequence[str],
+        writer: WatchedWriter,
+        read: Callable[[Callable[[Reader], Status]], Any],
+        metrics: Metrics,
+        alarms: Alarms,
+        limits: WatchLimits,
+        clock: Any,
+        wall: Callable[[], float],
+        look_at_the_date: Callable[[], None],
+        now_and_then: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._routes = routes
         self._writer = writer

@@ -87,10 +87,7 @@ def build_ack(
     delimiters = header.delimiters if header else USUAL
     error = None if code in POSITIVE else error or _likeliest(header, code)
     version = version_of(header)
-    segments = [
-        _write_msh(header, delimiters, control_id, timestamp, code),
-        _write_msa(header, delimiters, code, text),
-    ]
+    segments = [_write_msh(header, delimiters, control_id, timestamp, code), _write_msa(header, delimiters, code, text)]
     if error:
         segments.append(_write_err(delimiters, error, version))
     return b"\r".join(segments) + b"\r"

@@ -8,15 +8,7 @@ fault catalogue; each row is a test.
 Source: HL7 Transport Specification MLLP Release 1, §2 (blocks). Attribution of faults to peers: docs/sources.md.
 """
 
-from hl7calf.wire.frames import (
-    USUAL_BLOCKS,
-    Blocks,
-    Frame,
-    FrameFault,
-    FrameLimits,
-    FrameNote,
-    enframe,
-)
+from hl7calf.wire.frames import USUAL_BLOCKS, Blocks, Frame, FrameFault, FrameLimits, FrameNote, enframe
 
 __all__ = ["Blocks", "Deframer", "Frame", "FrameFault", "FrameLimits", "FrameNote", "enframe"]
 

@@ -11,10 +11,7 @@ from hl7calf.service.journal.jobs import Envelope, State
 from hl7calf.service.journal.query import Query, Row, microseconds, seconds
 from hl7calf.service.journal.views import Attempt, Message, MessageLine
 
-_INDEXED = {
-    State.PARKED: "numbers_parked",
-    State.QUARANTINED: "numbers_quarantined",
-}
+_INDEXED = {State.PARKED: "numbers_parked", State.QUARANTINED: "numbers_quarantined"}
 _ALL = 1_000_000  # more messages with one control ID than that cannot be paged through
 
 
