@@ -40,6 +40,7 @@ def test_only_what_refreshes_itself_is_live() -> None:
         ("/message/12", {"number": "12"}),
         ("/mappings/gates.csv", {"name": "gates.csv"}),
         ("/mappings/note.txt", {"name": "note.txt"}),
+        ("/mappings/languages/de/cues.csv", {"name": "languages/de/cues.csv"}),
     ],
 )
 def test_parts_of_an_address_are_named(path: str, args: dict[str, str]) -> None:

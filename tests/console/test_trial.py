@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,7 @@ def test_the_mode_in_force_holds_for_a_trial_too() -> None:
 
 
 def test_mappings_are_read_again_when_a_file_changes(tmp_path: Path) -> None:
-    for path in shipped_mappings().iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(shipped_mappings(), tmp_path, dirs_exist_ok=True)
     reads: list[Path] = []
     mappings = Mappings(tmp_path, lambda folder: reads.append(folder) or read_mappings(folder))
     first = mappings.tables()
@@ -83,8 +83,7 @@ def test_broken_mappings_are_told_and_mended(tmp_path: Path) -> None:
     mappings = Mappings(tmp_path, read_mappings)
     assert mappings.tables() is None
     assert mappings.defects()
-    for path in shipped_mappings().iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(shipped_mappings(), tmp_path, dirs_exist_ok=True)
     assert mappings.tables() is not None
     assert mappings.defects() == ()
 

@@ -14,7 +14,7 @@ from hl7calf.console.pages import log, mappings, message, overview, review, sign
 from hl7calf.console.visit import Answer, Visit
 
 Draw = Callable[[Desk, Visit], Answer]
-_PARTS = {"number": "[0-9]{1,18}", "name": "[a-z_]{1,40}[.](?:csv|txt)"}
+_PARTS = {"number": "[0-9]{1,18}", "name": "(?:languages/[a-z]{2,8}/)?[a-z_]{1,40}[.](?:csv|txt)"}
 
 
 @dataclass(frozen=True, slots=True)

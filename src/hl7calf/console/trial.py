@@ -90,10 +90,16 @@ class Mappings:
 
 
 def _stamp_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a file of the folder or of its languages does."""
+    found = []
     try:
-        return tuple(sorted((p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in folder.iterdir() if p.is_file()))
+        for path in folder.rglob("*"):
+            if path.is_file():
+                stat = path.stat()
+                found.append((str(path), stat.st_mtime_ns, stat.st_size))
     except OSError:
         return ()
+    return tuple(sorted(found))
 
 
 def try_sentence(asked: Asked, tables: Tables, mode: Mode, policy: Policy | None, options: Options) -> Tried:
