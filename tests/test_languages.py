@@ -178,6 +178,96 @@ ORDERS: dict[str, list[Order]] = {
         ("TOMOGRAFIA PERNA ESQUERDA", "calcificação na panturrilha esquerda", "pass", "affirmed", None, ""),
     ],
 }
+NEVER_RAISED: dict[str, list[str]] = {
+    "es": [
+        "no se observan calcificaciones ni masas en pantorrilla izquierda",
+        "en la pantorrilla izquierda no se aprecian calcificaciones",
+        "calcificación en pantorrilla izquierda: no se observa",
+        "no identificada calcificación en pantorrilla izquierda",
+        "calcificaciones en pantorrilla izquierda no se ven",
+        "no se observa calcificación en pantorrilla izquierda",
+        "calcificación descartada en pantorrilla izquierda",
+        "calcificaciones: no. dolor pantorrilla izquierda",
+        "ausencia de calcificaciones en pantorrilla izquierda",
+        "calcificación no visible en pantorrilla izquierda",
+        "calcificación mamaria, dolor pantorrilla izquierda",
+        "calcificación arterial, dolor en pantorrilla izquierda",
+        "se descarta calcificación en pantorrilla izquierda",
+        "sin dolor, edema o calcificación en pantorrilla izquierda",
+        "sin dolor ni edema ni calcificaciones en pantorrilla izquierda",
+        "no hay calcificación en pantorrilla izquierda",
+        "calcificación en tobillo izquierdo, pantorrilla con dolor",
+        "sin evidencia de calcificación en la pantorrilla izquierda",
+        "no hay dolor y tampoco calcificacion en pantorrilla izquierda",
+        "Rx pantorrilla izquierda normal, sin fracturas y sin calcificaciones",
+        "calcificación previa resecada, dolor pantorrilla izquierda",
+        "no presenta edema ni calcificación pantorrilla izq",
+        "niño de 12 años, calcificación en pantorrilla izquierda",
+    ],
+    "fr": [
+        "non visible calcification du mollet gauche",
+        "mollet gauche non calcifié",
+        "calcification du mollet gauche : non",
+        "la calcification du mollet gauche n'est pas retrouvée",
+        "on ne retrouve pas de calcification du mollet gauche",
+        "aucune calcification du mollet gauche",
+        "calcification du mollet gauche non retrouvée",
+        "absence de calcification du mollet gauche",
+        "calcifications artérielles du mollet gauche",
+        "calcification du mollet gauche éliminée",
+        "la radio ne montre pas de calcification du mollet gauche",
+        "sans fracture, oedème ou calcification du mollet gauche",
+        "pas de phlébite ou de calcification du mollet gauche",
+        "il n'y a pas de calcification du mollet gauche",
+        "pas d'oedème ni de calcification du mollet gauche",
+        "calcification de l'épaule, douleur du mollet gauche",
+        "calcification de la cheville gauche, mollet douloureux",
+        "mollet gauche sans calcification ni masse",
+        "calcification absente du mollet gauche",
+        "enfant de 12 ans, calcification du mollet gauche",
+    ],
+    "de": [
+        "nicht nachweisbare Verkalkung linke Wade",
+        "Verkalkungen der linken Wade sind nicht zu sehen",
+        "linke Wade nicht verkalkt",
+        "keine sichtbare Verkalkung der linken Wade",
+        "Verkalkung linke Wade nicht nachweisbar",
+        "ohne Verkalkung linke Wade",
+        "Verkalkung linke Wade ausgeschlossen",
+        "kein Nachweis einer Verkalkung der linken Wade",
+        "Arterienverkalkung, Schmerzen linke Wade",
+        "keine Schwellung oder Verkalkung linke Wade",
+        "keine Schwellung, keine Verkalkung linke Wade",
+        "keine Schwellung, Rötung oder Verkalkung linke Wade",
+        "Gefäßverkalkung linke Wade",
+        "Verkalkung der Achillessehne, Wadenschmerz links",
+        "linke Wade: Verkalkung nicht sichtbar",
+        "Röntgen linke Wade ohne Hinweis auf Verkalkung",
+        "kein Hinweis auf Verkalkungen in der linken Wade",
+        "Verkalkungen konnten nicht nachgewiesen werden, linke Wade",
+        "Kind 12 Jahre, Verkalkung linke Wade",
+        "weder Schwellung noch eine Verkalkung der linken Wade",
+    ],
+    "pt": [
+        "não foi observada calcificação na panturrilha esquerda",
+        "calcificação na panturrilha esquerda não foi observada",
+        "não visualizada calcificação na panturrilha esquerda",
+        "não se observa calcificação na panturrilha esquerda",
+        "não há calcificação na panturrilha esquerda",
+        "calcificação ausente na panturrilha esquerda",
+        "calcificação arterial, dor na panturrilha esquerda",
+        "sem dor, edema ou calcificação na panturrilha esquerda",
+        "ausência de calcificações na panturrilha esquerda",
+        "calcificação não visualizada na panturrilha esquerda",
+        "sem evidência de calcificação na panturrilha esquerda",
+        "nega dor, nem calcificação na panturrilha esquerda",
+        "calcificação descartada na panturrilha esquerda",
+        "calcificação no ombro, dor na panturrilha esquerda",
+        "calcificação no tornozelo esquerdo, panturrilha dolorida",
+        "sem fratura e sem calcificação na panturrilha esquerda",
+        "criança de 12 anos, calcificação na panturrilha esquerda",
+    ],
+}
 WRITTEN = Path(__file__).parent / "orders" / "written.jsonl"
 
 
@@ -236,14 +326,11 @@ def test_an_english_order_reads_the_same_beside_another_language(language: str) 
     assert len(changed) <= 0, changed
 
 
-def test_a_negated_list_never_affirms_its_last_word() -> None:
-    for language, reason in (
-        ("es", "sin fiebre o calcificaciones en pantorrilla izquierda"),
-        ("fr", "pas de TVP ou calcification du mollet gauche"),
-        ("de", "keine TVT oder Verkalkung linke Wade"),
-        ("pt", "sem TVP ou calcificação na panturrilha esquerda"),
-    ):
-        assert read(language, LIMITED, reason).action.value == "pass", reason
+@pytest.mark.parametrize(
+    ("language", "reason"), [(xx, reason) for xx, reasons in NEVER_RAISED.items() for reason in reasons]
+)
+def test_what_is_denied_elsewhere_or_a_childs_is_never_raised(language: str, reason: str) -> None:
+    assert read(language, LIMITED, reason).action.value in ("pass", "review")
 
 
 def test_a_whole_message_is_raised_in_its_language() -> None:
