@@ -17,7 +17,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 SHELL = /bin/sh
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types format bench peers soak lock clean
+.PHONY: help demo test check lint types format bench peers screenshots soak lock clean
 
 help:
 	@echo 'make demo     run the real job on loopback, with every sample message'
@@ -28,6 +28,7 @@ help:
 	@echo 'make format   let ruff mend what it can'
 	@echo 'make bench    measure hl7calf on this machine'
 	@echo 'make peers    the same raw-socket cases against other MLLP servers, as a table'
+	@echo 'make screenshots  take the pictures of the console again'
 	@echo 'make soak     run the long tests: the whole figure of every promise, hours'
 	@echo 'make lock     choose the newest allowed versions again and write both lock files'
 	@echo 'make clean    remove .venv and everything that the tools left'
@@ -45,6 +46,9 @@ test: $(VENV)/.tools
 
 peers: $(VENV)/.tools
 	@$(BIN)/python -m tests.peers $(ARGS)
+
+screenshots: $(VENV)/.tools
+	@PYTHONPATH=src:. $(BIN)/python -m tests.console.screenshots
 
 soak: $(VENV)/.tools
 	@$(BIN)/python -m pytest -m soak $(ARGS)
