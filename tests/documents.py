@@ -14,7 +14,7 @@ SOURCES = ROOT / "docs" / "sources.md"
 
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
+_LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 _KEY = re.compile(r"(?<![\w\]`])\[([A-Z][A-Za-z0-9-]+)(?: §?[0-9][0-9.]*)?\](?![(\w])")
 _NUMBER = re.compile(r"(?<![\w.^-])([PFHARS])([1-9][0-9]?)(?![\w^])")
@@ -55,7 +55,7 @@ def code_lines(text: str) -> Iterator[str]:
 
 
 def links(text: str) -> list[str]:
-    """The addresses of all links."""
+    """The addresses of all links and pictures."""
     return _LINK.findall(prose(text))
 
 
