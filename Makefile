@@ -102,7 +102,7 @@ $(VENV)/.runtime: $(VENV)/.made pyproject.toml requirements-runtime.lock
 	@if [ '$(LOCKED)' = no ]; then \
 		$(PIP) install --editable .; \
 	else \
-		{ $(PIP) install --require-hashes --requirement requirements-runtime.lock && \
+		{ $(PIP) install --require-hashes --no-deps --requirement requirements-runtime.lock && \
 		  $(PIP) install --no-deps --no-build-isolation --editable .; } || { $(UNLOCKED_HINT); }; \
 	fi
 	@touch $@
@@ -112,7 +112,7 @@ $(VENV)/.tools: $(VENV)/.runtime requirements.lock
 	@if [ '$(LOCKED)' = no ]; then \
 		$(PIP) install --editable '.[postgresql,test,dev]'; \
 	else \
-		$(PIP) install --require-hashes --requirement requirements.lock || { $(UNLOCKED_HINT); }; \
+		$(PIP) install --require-hashes --no-deps --requirement requirements.lock || { $(UNLOCKED_HINT); }; \
 	fi
 	@touch $@
 
