@@ -157,6 +157,7 @@ def test_r5_a_failed_sync_ends_the_process_without_an_answer_and_the_resend_is_r
         assert reader.books().balanced and reader.verify().ok
 
 
+@pytest.mark.alone
 def test_r6_a_slow_sync_slows_intake_and_leaves_the_rest_alive(tmp_path: Path) -> None:
     with staged(tmp_path, service="commit_stall_s = 0.5") as stage, receiving(stage.forward):
         stage.start()

@@ -63,6 +63,7 @@ def test_radiotherapy_is_no_right_side() -> None:
     assert decide("s/p RT for sarcoma, calf calcification", service="V^US VENOUS LIMITED^L").facts.laterality is None
 
 
+@pytest.mark.alone
 def test_many_long_notes_take_bounded_time() -> None:
     from time import process_time
 

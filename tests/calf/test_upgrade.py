@@ -376,9 +376,10 @@ def test_what_the_orderer_did_not_say_is_named_as_missing() -> None:
     assert lines[-1].startswith("Not provided by orderer: ") and "symptoms" in lines[-1] and "duration" in lines[-1]
 
 
-def test_both_legs_are_both_legs() -> None:
+def test_both_legs_are_named_bilateral() -> None:
     lines = told(judge(order("Calcification in both calves", service=LIMITED_BOTH)).outbound)
-    assert "Color + spectral Doppler: popliteal vein, both legs" in lines
+    assert "Color + spectral Doppler: popliteal vein, bilateral" in lines
+    assert "REQUEST: complete duplex US (CDUS), bilateral leg" in lines
 
 
 def test_the_note_never_judges_the_calcification_whatever_the_order_says() -> None:

@@ -6,6 +6,7 @@ import signal
 import time
 
 import apsw
+import pytest
 
 from hl7calf.calf.verdict import Mode
 from hl7calf.service.journal.jobs import SetMode
@@ -152,6 +153,7 @@ def test_a_missing_store_says_what_to_do(run, tmp_path) -> None:
     assert with_nothing.exit_code == 2 and "Give -c hl7calf.toml or --data-dir DIR" in with_nothing.stderr
 
 
+@pytest.mark.alone
 def test_200_entries_come_fast(run, journal) -> None:
     for number in range(300):
         journal.arrive(f"A{number}", f"P-{number}")

@@ -49,6 +49,7 @@ def test_ctrl_c_ends_it_with_0(running) -> None:
     assert running.finish("serve", 15) == 0
 
 
+@pytest.mark.alone
 def test_the_kill_switch_works_on_the_running_service_within_a_second(running, process, tmp_path) -> None:
     def send(control_id: bytes, placer: bytes) -> str:
         done = process("replay", write(tmp_path, control_id, placer), "--to", f"127.0.0.1:{running.listen}")

@@ -171,6 +171,7 @@ def test_h07_escapes_are_undone_for_matching_and_never_written_back(served: Serv
         assert same == torn
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["repetitions", "segments", "field"])
 def test_h08_size_costs_linear_time(served: Served, kind: str) -> None:
     body = {

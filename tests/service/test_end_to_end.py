@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from hl7calf.calf.verdict import Mode
 from hl7calf.service.journal import desk
 from hl7calf.service.journal.jobs import State
@@ -195,6 +197,7 @@ def test_unreadable_frames_are_refused_and_kept_and_never_forwarded(tmp_path: Pa
     assert "KANARIENVOGEL" not in (tmp_path / "stderr.txt").read_text()
 
 
+@pytest.mark.alone
 def test_the_mode_is_switched_within_a_second_and_for_the_next_message(tmp_path: Path) -> None:
     with staged(tmp_path) as stage, receiving(stage.forward) as receiver:
         stage.start()

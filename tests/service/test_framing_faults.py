@@ -264,6 +264,7 @@ def test_f13_messages_over_64_kb_are_accepted_and_go_on_unchanged(served: Served
         assert row.forwarded(2) == [payload, big]
 
 
+@pytest.mark.alone
 def test_f14_silent_peers_are_sent_away_and_a_healthy_one_is_served(served: Served) -> None:
     with served.row() as row:
         idle = [served.peer("small") for _ in range(15)]

@@ -14,6 +14,8 @@ from tests.service.doubles import frame, message
 from tests.service.served import Served, parts, serving
 from tests.service.stage import Sender
 
+pytestmark = pytest.mark.alone  # asks for answers within a time
+
 MIB = 1024 * 1024
 
 

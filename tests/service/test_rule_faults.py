@@ -20,6 +20,8 @@ from tests.service.doubles import message
 from tests.service.served import echo_ack, parts, target
 from tests.service.stage import SRC, Receiver, Stage, msa, receiving, staged, until
 
+pytestmark = pytest.mark.alone  # asks for answers within a time
+
 FAULTY = """
 import sys, time
 from pathlib import Path

@@ -211,6 +211,7 @@ def test_many_threads_may_submit(store: Store, answers: Answers) -> None:
     stop(writer)
 
 
+@pytest.mark.alone
 def test_a_slow_disk_holds_up_the_writer_and_not_the_one_who_submits(
     tmp_path: Path, disk: FailingDisk, answers: Answers
 ) -> None:
