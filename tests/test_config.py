@@ -215,6 +215,11 @@ def test_after_its_last_day_the_policy_allows_notes_only() -> None:
         ("forward_unreadable = true", "forward_unreadable"),
         ('on_nack = {"A E" = "park"}', "on_nack"),
         ('forward_tls = {certificate = "a"}', "forward_tls"),
+        ("block_characters = [11, 11, 13]", "block_characters"),
+        ("block_characters = [11, 28, 65]", "block_characters"),
+        ("block_characters = [10, 28, 13]", "block_characters"),
+        ("forward_block_characters = [11, 0x06, 13]", "forward_block_characters"),
+        ('mllp_release = 2\nack = "relay"', "mllp_release"),
     ],
 )
 def test_rules_across_keys_name_the_key_to_change(line: str, key: str) -> None:

@@ -68,7 +68,7 @@ def test_ten_minutes_of_atheris_find_nothing(tmp_path: Path) -> None:
     seeds.mkdir()
     for number, path in enumerate(sorted(shared_folder("corpus").rglob("*.hl7"))[::10]):
         data = path.read_bytes()
-        if len(data) < 2048:
+        if len(data) < 1024:
             (seeds / str(number)).write_bytes(enframe(data) if number % 2 else data)
     (seeds / "order").write_bytes(enframe(target("SEED")))
     seconds = os.environ.get("HL7CALF_FUZZ_S", "600")
@@ -84,7 +84,7 @@ def test_ten_minutes_of_atheris_find_nothing(tmp_path: Path) -> None:
             "tests.fuzz",
             str(seeds),
             f"-max_total_time={seconds}",
-            "-max_len=2048",
+            "-max_len=1024",
             "-timeout=5",
             "-rss_limit_mb=1024",
             "-print_final_stats=1",

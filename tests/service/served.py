@@ -153,14 +153,20 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, routes: dict[str, str] | None = None, first: str = "", **more: Any) -> Iterator[Served]:
-    """Run a service with the route `orders` and further ones, all to one destination that acknowledges."""
+def serving(
+    folder: Path, routes: dict[str, str] | None = None, first: str = "", last: str = "", **more: Any
+) -> Iterator[Served]:
+    """Run a service with the route `orders` and further ones, all to one destination that acknowledges.
+
+    `last` is a table of the settings as it stands, for a route of its own.
+    """
     with staged(folder, **more) as stage, receiving(stage.forward, echo_ack) as receiver:
         ports = {"orders": stage.listen} | {name: free_port() for name in routes or {}}
         stage.route = f"{with_room(first)}\n" + "".join(
             ROUTE.format(name=name, listen=ports[name], forward=stage.forward, more=with_room(text))
             for name, text in (routes or {}).items()
         )
+        stage.route += last
         stage.write()
         stage.start()
         with Reader(folder / "var") as reader:

@@ -15,7 +15,7 @@ LIMITED = b"USVENLTDL^US VENOUS LIMITED LEFT^L"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    routes = {"relay": ROUTES["relay"], "pass": 'training = "pass"'}
+    routes = {"relay": ROUTES["relay"], "pass": 'training = "pass"', "single": 'batches = "refuse"'}
     with serving(tmp_path_factory.mktemp("content"), routes) as served:
         yield served
 
@@ -217,6 +217,17 @@ def test_h10_a_batch_goes_on_as_one_unit_under_its_own_control_id(served: Served
         for payload, name in ((whole, b"H10-F"), (bare, b"H10-C"), (unnamed, b"H10-D")):
             assert exchange(sender, payload) == (b"AA", name)
         assert row.forwarded(3) == [whole, bare, unnamed]
+
+
+def test_h10_a_route_may_refuse_batches_by_their_own_control_id_and_keep_them(served: Served) -> None:
+    with served.row() as row:
+        sender = served.peer("single")
+        whole = b"FHS|^~\\&|A|B|C|D|2026||||H10-R\rBHS|^~\\&|A|B|C|D\r" + target("H10-6") + b"BTS|1\rFTS|1\r"
+        assert exchange(sender, whole) == (b"AR", b"H10-R")
+        assert exchange(sender, message("H10-SINGLE")) == (b"AA", b"H10-SINGLE")
+        assert row.quarantined(2) == [("H_BATCH", whole)]
+        row.event("H_REFUSED", fault="H_BATCH")
+        assert row.forwarded(1) == [message("H10-SINGLE")]
 
 
 @pytest.mark.parametrize(

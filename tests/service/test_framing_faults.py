@@ -143,7 +143,8 @@ def test_f06_end_block_character_inside_the_data_is_data(served: Served) -> None
         payload = message("F06", body="NTE|1||left\x1c calf\r")
         assert parts(sender.exchange(payload)) == (b"AA", b"F06")
         assert row.forwarded(1) == [payload]
-        assert row.tolerated("F_CTRL_IN_DATA")["count"] == 1
+        told = row.tolerated("F_CTRL_IN_DATA")
+        assert (told["count"], told["offset"]) == (1, payload.index(EB))
 
 
 def test_f07_start_block_character_inside_the_data_is_data(served: Served) -> None:
@@ -219,6 +220,8 @@ def test_f11_other_segment_ends_are_matched_and_spliced_in_their_own_style(serve
         assert changed != payload and b"NTE|" in changed
         assert changed.count(end) == len(changed.split(end)) - 1 and changed.replace(end, b"").find(b"\r") < 0
         assert changed.split(end)[0] == payload.split(end)[0]
+        assert row.tolerated("F_LF_ENDS")["offset"] == payload.index(b"\n")
+        assert 'frame_fault_total{code="F_LF_ENDS",route="orders"}' in served.stage.get("/metrics")[2].decode()
 
 
 def test_f12_a_frame_longer_than_the_limit_is_closed_answered_and_its_start_kept(served: Served) -> None:
@@ -364,6 +367,8 @@ def test_f16_an_acknowledgment_nobody_took_is_said_in_the_log(served: Served) ->
             if any(event["event"] == "A_ACK_UNDELIVERED" for event in row.events):
                 break
         assert row.event("A_ACK_UNDELIVERED")["answers"] > 0
+        until(lambda: served.stage.metric("connections") == 0)
+        assert parts(served.peer().exchange(message("F16-LAST"))) == (b"AA", b"F16-LAST"), "behind all the others"
 
 
 def test_f17_a_sender_that_half_closes_is_answered_and_then_closed(served: Served) -> None:

@@ -126,6 +126,25 @@ def test_connections_beyond_the_limits_are_refused_with_a_reason(tmp_path: Path)
                 assert parts(inside[0].exchange(message(f"{route}-still")))[0] == b"AA"
 
 
+def test_f15_a_peer_that_comes_back_takes_the_place_of_its_silent_connection(tmp_path: Path) -> None:
+    routes = {"one": "connections_per_address = 1\nstale_connection_s = 0.2", "full": "connections_per_address = 1"}
+    with serving(tmp_path, routes) as served:
+        with served.row() as row:
+            forgotten = served.peer("one")
+            assert parts(forgotten.exchange(message("STALE-1"))) == (b"AA", b"STALE-1")
+            time.sleep(0.3)
+            again = served.peer("one")
+            assert parts(again.exchange(message("STALE-2"))) == (b"AA", b"STALE-2")
+            row.event("C_REPLACED", route="one")
+            assert forgotten.ended()
+            assert len(row.forwarded(2)) == 2
+        with served.row() as row:
+            alive = served.peer("full")
+            assert parts(alive.exchange(message("STALE-3"))) == (b"AA", b"STALE-3")
+            assert served.peer("full").ended(), "not yet silent for long enough"
+            row.event("C_TOO_MANY_FROM_ADDRESS", route="full")
+
+
 def test_a_peer_that_does_not_read_its_answers_is_not_read_and_the_others_are_served(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         deaf = served.peer()

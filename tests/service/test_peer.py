@@ -12,7 +12,7 @@ from hl7calf.service.answers import Place
 from hl7calf.service.metrics import Metrics, RouteMetrics
 from hl7calf.service.peer import CLOSING_S, MOST_OUTSTANDING, MllpPeer
 from hl7calf.service.pressure import Pressure
-from hl7calf.wire.mllp import Deframer, FrameFault, FrameLimits
+from hl7calf.wire.mllp import USUAL_BLOCKS, Deframer, FrameFault, FrameLimits
 from tests.service.doubles import Transport, events, frame, message
 
 
@@ -35,6 +35,8 @@ class FakeReception:
 
 class Floor:
     route = "orders"
+    blocks = USUAL_BLOCKS
+    commits = False
     limits = ListenLimits(first_byte_timeout_s=10, frame_timeout_s=60, idle_timeout_s=300)
 
     def __init__(self, pressure: Pressure | None = None) -> None:

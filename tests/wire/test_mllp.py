@@ -37,7 +37,7 @@ def payloads(found: Found) -> list[bytes]:
 
 
 def notes(found: Found) -> list[dict[str, int]]:
-    return [dict(frame.notes) for frame in found if isinstance(frame, Frame)]
+    return [{note.code: note.count for note in frame.notes} for frame in found if isinstance(frame, Frame)]
 
 
 def faults(found: Found) -> list[tuple[str, bool, bool]]:
@@ -115,7 +115,7 @@ def test_f5_a_pause_ends_a_frame_that_lacks_only_its_cr() -> None:
     deframer = Deframer()
     assert deframer.idle() == []
     assert deframer.feed(SB + A + EB) == []
-    assert deframer.idle() == [Frame(A, (FrameNote("F_EB_NO_CR", 1),))]
+    assert deframer.idle() == [Frame(A, (FrameNote("F_EB_NO_CR", 1, len(A)),))]
     assert deframer.idle() == []
     assert deframer.feed(CR + enframe(B)) == [Frame(B, (FrameNote("F_FILLER", 1),))]
 
@@ -140,6 +140,19 @@ def test_f7_a_start_byte_inside_the_data_is_data() -> None:
     found = read(enframe(odd) + enframe(B))
     assert payloads(found) == [odd, B]
     assert notes(found) == [{"F_SB_IN_DATA": 4}, {}]
+
+
+def test_each_oddity_says_where_in_the_payload_it_was_first_seen() -> None:
+    odd = A + b"OBX|\x0b|\x1c|\x0b|\x1c|\r"
+    found = read(b"220 hello\r\n" + SB + odd + EB + enframe(B))
+    (first, second) = [frame for frame in found if isinstance(frame, Frame)]
+    assert set(first.notes) == {
+        FrameNote("F_LEADING_JUNK", 11, 0),
+        FrameNote("F_SB_IN_DATA", 2, odd.index(SB)),
+        FrameNote("F_CTRL_IN_DATA", 2, odd.index(EB)),
+        FrameNote("F_EB_NO_CR", 1, len(odd)),
+    }
+    assert second.notes == ()
 
 
 def test_f7_a_start_and_msh_tear_an_unfinished_frame() -> None:

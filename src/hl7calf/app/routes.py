@@ -36,7 +36,7 @@ from hl7calf.service.running import RunningRoute
 from hl7calf.service.sockets import client_endpoint, server_endpoint
 from hl7calf.service.tls import ClientContexts, ClientTls, ServerContexts, ServerTls
 from hl7calf.service.vetworker import VetWorker
-from hl7calf.wire.mllp import Deframer, FrameLimits
+from hl7calf.wire.mllp import Blocks, Deframer, FrameLimits
 
 ALL_LANES = 4_000_000_000.0  # Unix seconds far ahead: lanes are read whatever their next attempt (P21)
 
@@ -79,9 +79,10 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
         route.name, manners, parts, lanes, shared.acknowledger, forwarder, shared.reactor, shared.wall
     )
     frame_limits = FrameLimits(max_frame_bytes=route.max_frame_bytes)
+    blocks = Blocks(*route.block_characters)
 
     def deframer() -> Deframer:
-        return Deframer(frame_limits, strict=route.strict_framing, lenient_start=route.lenient_start)
+        return Deframer(frame_limits, blocks, route.strict_framing, route.lenient_start)
 
     listener = Listener(
         route.name,
@@ -92,6 +93,8 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
         metrics,
         shared.service.unfinished_frames_max_bytes,
         shared.reactor,
+        blocks,
+        route.mllp_release == 2,
     )
     endpoint = server_endpoint(shared.reactor, route.listen, inward)
     tls = [contexts for contexts in (inward, outward) if contexts is not None]
@@ -99,9 +102,12 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
 
 
 def _manners(route: Route, service: Service) -> Manners:
+    _, end, trailer = route.forward_block_characters
+    same = route.block_characters == route.forward_block_characters  # then no payload can hold what ends a frame
     return Manners(
         route.ack == "relay", route.relay_hold_s, route.forward_unreadable, route.review == "hold",
-        service.vet_budget_ms / 1000, route.training == "pass", route.relay_late,
+        service.vet_budget_ms / 1000, route.training == "pass", route.relay_late, route.mllp_release == 2,
+        b"" if same else bytes((end, trailer)), route.batches == "refuse",
     )  # fmt: skip
 
 
@@ -112,6 +118,8 @@ def _door(route: Route) -> Door:
         route.first_byte_timeout_s,
         route.frame_timeout_s,
         route.idle_timeout_s,
+        route.stale_connection_s,
+        route.keepalive_s,
     )
     by_certificate = route.tls is not None and bool(route.tls.client_ca)
     return Door(limits, None if by_certificate and not route.allow else AllowList(route.allow))
@@ -132,7 +140,13 @@ def _forwarder(
     )
     target = read_connect(route.forward)
     endpoint = client_endpoint(shared.reactor, target.host, target.port, route.connect_timeout_s, tls)
-    talk = Talk(route.ack_timeout_s, route.match_control_id == "tolerant", route.forward_tls is not None)
+    talk = Talk(
+        route.ack_timeout_s,
+        route.match_control_id == "tolerant",
+        route.forward_tls is not None,
+        Blocks(*route.forward_block_characters),
+        route.forward_dead_after_s,
+    )
     return Forwarder(
         route.name,
         parts,

@@ -14,6 +14,7 @@ from hl7calf.errors import SettingsError
 
 DEMO = "DEMO"
 _ORDER_KEY = re.compile(r"[A-Z][A-Z0-9]{2}-[1-9][0-9]?(\.[1-9][0-9]?){0,2}")
+_NO_BLOCK = b"\t\n\r\x1b\x06\x15"
 _NACK_KEY = re.compile(r"AE|AR|CE|CR|[0-9A-Za-z]{1,20}")
 
 
@@ -82,10 +83,22 @@ def _check_route(route: Route, key: str) -> None:
         raise SettingsError(f"{key}.retry_initial_s", "is longer than retry_max_s")
     if route.forward_unreadable and route.ack != "relay":
         raise SettingsError(f"{key}.forward_unreadable", 'needs ack = "relay": what is refused is not forwarded')
+    for name in ("block_characters", "forward_block_characters"):
+        _check_blocks(getattr(route, name), f"{key}.{name}")
+    if route.mllp_release == 2 and route.ack == "relay":
+        raise SettingsError(f"{key}.mllp_release", '2 needs ack = "stored": a commit block cannot wait for an answer')
     if route.tls is not None and not route.tls.client_ca and (route.tls.revoked or route.tls.clients):
         raise SettingsError(f"{key}.tls.client_ca", "is needed for revoked and clients: no certificate is asked for")
     if route.forward_tls is not None and bool(route.forward_tls.certificate) != bool(route.forward_tls.key):
         raise SettingsError(f"{key}.forward_tls", "needs certificate and key together")
+
+
+def _check_blocks(blocks: tuple[int, int, int], key: str) -> None:
+    """Ask for three control characters that can be told from each other, from text and from segment ends."""
+    if len(set(blocks)) < 3 or not all(0 < block < 0x20 for block in blocks):
+        raise SettingsError(key, "needs three different control characters, 0x01 to 0x1F")
+    if any(block in _NO_BLOCK for block in blocks[:2]):
+        raise SettingsError(key, "begins or ends a frame with TAB, LF, CR, ESC, or a commit byte (0x06, 0x15)")
 
 
 def _check_networks(networks: Iterable[str], key: str) -> None:

@@ -184,16 +184,39 @@ class Route(Closed, frozen=True):
         Literal["vet", "pass"],
         Meta(description="messages for training or debugging (MSH-11 T, D): like any other, or passed on unchanged"),
     ] = "vet"
+    batches: Annotated[
+        Literal["forward", "refuse"], Meta(description="FHS/BHS batches go on whole, or are answered AR")
+    ] = "forward"
     max_frame_bytes: Annotated[int, Meta(description="longest message taken", ge=1024, le=1_073_741_824)] = 10_485_760
     first_byte_timeout_s: Annotated[float, Meta(description="a new connection must send within this time", gt=0)] = 60.0
     frame_timeout_s: Annotated[float, Meta(description="a message begun must end within this time", gt=0)] = 60.0
     idle_timeout_s: Annotated[float, Meta(description="a silent connection is closed after this", gt=0)] = 300.0
     connections_per_listener: Annotated[int, Meta(description="peers at a time", ge=1, le=10_000)] = 64
     connections_per_address: Annotated[int, Meta(description="connections at a time from one address", ge=1)] = 8
+    stale_connection_s: Annotated[
+        float, Meta(description="at the limit a peer's connection silent for this long makes room for its next", gt=0)
+    ] = 30.0
+    keepalive_s: Annotated[
+        int, Meta(description="a silent peer is probed after this, given up after half as long again", ge=1, le=7200)
+    ] = 60
+    forward_dead_after_s: Annotated[
+        float, Meta(description="bytes the destination's machine does not take in this time: the line is dead", gt=0)
+    ] = 30.0
     strict_framing: Annotated[
         bool, Meta(description="refuse the framing oddities that are otherwise tolerated and counted")
     ] = False
     lenient_start: Annotated[bool, Meta(description="take a message that starts with MSH, without start block")] = False
+    block_characters: Annotated[
+        tuple[int, int, int], Meta(description="start block, end block and the byte behind it, on the listening side")
+    ] = (0x0B, 0x1C, 0x0D)
+    forward_block_characters: Annotated[tuple[int, int, int], Meta(description="the same toward the destination")] = (
+        0x0B,
+        0x1C,
+        0x0D,
+    )
+    mllp_release: Annotated[
+        int, Meta(description="2: a commit block (0x06 stored, 0x15 refused) goes before the answers", ge=1, le=2)
+    ] = 1
     tls: Annotated[ListenTls | None, Meta(description="TLS on the listening side")] = None
     forward_tls: Annotated[ForwardTls | None, Meta(description="TLS to the destination")] = None
 

@@ -60,7 +60,9 @@ class Acknowledger:
                 self._forms.clear()
             self._forms[kind] = _forms(header)
         forms = self._forms[kind]
-        if forms is None or header.control_id[-1:] == b"\x1c":  # build_ack keeps that from ending the frame
+        if (
+            forms is None or header.control_id[-1:] < b" "
+        ):  # a block character: build_ack keeps it from ending the frame
             return tuple((code, self._build(header, code, "", None)) for code in _good_codes(header))
         return tuple((form.code, self._fill(form, header.control_id)) for form in forms)
 

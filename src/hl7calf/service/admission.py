@@ -15,6 +15,10 @@ class ListenLimits:
     """The limits of one listener.
 
     Precedents: [Promises] P17; Mirth's 10 connections without a receive timeout let 10 idle sockets block it (F14).
+
+    Attributes:
+        stale_s: as long as a reader of the same peer may be silent before its place is given to a new connection.
+        keepalive_s: the kernel asks a silent peer after this, thrice, and gives it up after half as long again (F15).
     """
 
     connections_per_listener: int = 64
@@ -22,6 +26,8 @@ class ListenLimits:
     first_byte_timeout_s: float = 60.0
     frame_timeout_s: float = 60.0
     idle_timeout_s: float = 300.0
+    stale_s: float = 30.0
+    keepalive_s: int = 60
 
 
 class AllowList:

@@ -7,7 +7,7 @@ first, also when frames are pipelined (F2). This knows no transport: it is given
 from collections import deque
 from collections.abc import Callable
 
-from hl7calf.wire.mllp import enframe
+from hl7calf.wire.mllp import USUAL_BLOCKS, Blocks, enframe
 
 
 class Place:
@@ -22,7 +22,11 @@ class Place:
     def fill(self, *payloads: bytes) -> None:
         """Answer with these payloads, framed here; a second call is ignored."""
         if self.data is None:
-            self.data = enframe(payloads[0]) if len(payloads) == 1 else b"".join(map(enframe, payloads))
+            blocks = self._queue.blocks
+            if len(payloads) == 1:
+                self.data = enframe(payloads[0], blocks)
+            else:
+                self.data = b"".join([enframe(payload, blocks) for payload in payloads])
             self._queue.advance()
 
 
@@ -32,9 +36,13 @@ class AnswerQueue:
     Args:
         write: takes framed bytes.
         emptied: called when the last outstanding answer was written.
+        blocks: the block characters of the answers.
     """
 
-    def __init__(self, write: Callable[[bytes], None], emptied: Callable[[], None]) -> None:
+    def __init__(
+        self, write: Callable[[bytes], None], emptied: Callable[[], None], blocks: Blocks = USUAL_BLOCKS
+    ) -> None:
+        self.blocks = blocks
         self._write = write
         self._emptied = emptied
         self._places: deque[Place] = deque()

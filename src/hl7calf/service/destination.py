@@ -22,10 +22,9 @@ from hl7calf.service.delivery import Attempted, garbled, judge, unanswered
 from hl7calf.service.events import error_name
 from hl7calf.service.tls import raw_socket
 from hl7calf.wire.ack import read_ack
-from hl7calf.wire.mllp import Deframer, Frame, FrameLimits, enframe
+from hl7calf.wire.mllp import USUAL_BLOCKS, Blocks, Deframer, Frame, FrameLimits, enframe
 
 _ANSWER_LIMITS = FrameLimits(max_frame_bytes=1024 * 1024)  # an acknowledgment with many ERR; ORR with its orders
-_USER_TIMEOUT_MS = 30_000  # F15: unacknowledged bytes on a dead path are given up after this
 _REMEMBERED_ACCEPTS = 64
 
 
@@ -36,11 +35,15 @@ class Talk:
     Args:
         tolerant: takes an answer whose MSA-2 is empty.
         tls: a connection stands when the handshake is done, not before.
+        blocks: its block characters.
+        dead_after_s: bytes that the other machine does not take are given up after this (F15).
     """
 
     ack_timeout_s: float = 30.0
     tolerant: bool = False
     tls: bool = False
+    blocks: Blocks = USUAL_BLOCKS
+    dead_after_s: float = 30.0
 
 
 class Owner(Shape):
@@ -72,7 +75,7 @@ class Destination(Protocol):
         self._clock = clock
         self._talk = talk
         self._owner = owner
-        self._deframer = Deframer(_ANSWER_LIMITS)
+        self._deframer = Deframer(_ANSWER_LIMITS, talk.blocks)
         self._control_id = b""
         self._answered: Callable[[Attempted], None] | None = None
         self._deadline = 0.0
@@ -89,7 +92,7 @@ class Destination(Protocol):
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
-            _user_timeout(raw_socket(transport))
+            _user_timeout(raw_socket(transport), self._talk.dead_after_s)
         if not self._talk.tls:
             self._stands()
 
@@ -120,7 +123,7 @@ class Destination(Protocol):
         self._deadline = self._clock.seconds() + self._talk.ack_timeout_s
         if self._timer is None:
             self._timer = self._clock.callLater(self._talk.ack_timeout_s, self._look)
-        self.transport.write(enframe(payload))
+        self.transport.write(enframe(payload, self._talk.blocks))
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the destination says."""
@@ -220,6 +223,6 @@ def _ended(transport: object) -> bool:
         return True
 
 
-def _user_timeout(handle: socket.socket | None) -> None:
+def _user_timeout(handle: socket.socket | None, after_s: float) -> None:
     if handle is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(after_s * 1000))

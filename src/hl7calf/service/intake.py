@@ -27,6 +27,7 @@ from hl7calf.service.vetworker import VetWorker
 from hl7calf.wire.header import Header, read_header
 
 TRAINING = Fault("H_TRAINING", "a message for training or debugging; the route passes it on unchanged", "AA")
+NO_BATCHES = Fault("H_BATCH", "this route takes no batches", "AR")
 NO_CONTROL_ID = Fault("H_NO_CONTROL_ID", "MSH-10 is empty, so it could not be acknowledged", "AR")
 
 
@@ -114,11 +115,13 @@ class Intake:
         forward_unreadable: what has no readable header goes on too (relay only).
         budget_s: a vetting longer than this is logged.
         pass_training: what is for training or debugging goes on without vetting.
+        refuse_batches: FHS and BHS are answered with AR (H10).
     """
 
     def __init__(
         self, route: str, lanes: LaneRule, parts: IntakeParts, outcomes: Outcomes, *, relay: bool = False,
         forward_unreadable: bool = False, budget_s: float = 0.05, pass_training: bool = False,
+        refuse_batches: bool = False,
     ) -> None:  # fmt: skip
         self._route = route
         self._lanes = lanes
@@ -127,6 +130,7 @@ class Intake:
         self._forward_unreadable = forward_unreadable
         self._budget_s = budget_s
         self._pass_training = pass_training
+        self._refuse_batches = refuse_batches
         self._outcomes = outcomes
         self._order: deque[Arrival] = deque()
         self._stopped = False
@@ -141,6 +145,9 @@ class Intake:
             return
         if not arrival.header.control_id and not self._relay:
             self.refuse(arrival, NO_CONTROL_ID)
+            return
+        if self._refuse_batches and arrival.header.is_batch:
+            self.refuse(arrival, NO_BATCHES)
             return
         self._admit(arrival)
         arrival.fault = self._exempt(arrival.header)
@@ -231,26 +238,16 @@ class Intake:
     def _record(self, arrival: Arrival) -> None:
         header = arrival.header
         receipt = Receipt(
-            self._route,
-            arrival.peer.host,
-            arrival.peer.port,
-            arrival.received_at,
-            arrival.payload,
+            self._route, arrival.peer.host, arrival.peer.port, arrival.received_at, arrival.payload,
             Envelope() if header is None else envelope_of(header, arrival.verdict),
-        )
+        )  # fmt: skip
         self._outcomes.prepare(arrival)
         arrival.lane, key = self._lanes.of(arrival.payload, header)
         code, answer = arrival.answers[-1] if arrival.answers else ("", b"")
         job = RecordArrival(
-            receipt,
-            arrival.verdict,
-            arrival.fault,
-            arrival.lane,
-            arrival.forward,
-            lane_key=key,
-            answer_code=code,
+            receipt, arrival.verdict, arrival.fault, arrival.lane, arrival.forward, lane_key=key, answer_code=code,
             answer=answer,
-        )
+        )  # fmt: skip
         self._parts.writer.submit(job).addCallbacks(
             self._recorded, self._not_recorded, callbackArgs=(arrival,), errbackArgs=(arrival,)
         )

@@ -18,10 +18,9 @@ from hl7calf.service.metrics import RouteMetrics
 from hl7calf.service.peer import MllpPeer
 from hl7calf.service.pressure import Pressure
 from hl7calf.service.reception import Reception
-from hl7calf.wire.mllp import Deframer
+from hl7calf.wire.mllp import USUAL_BLOCKS, Blocks, Deframer
 
 SWEEP_S = 1.0
-STALE_S = 30.0  # as long as a reader of the same peer may be silent before its place is given to a new connection
 
 
 class Listener(Factory):
@@ -31,6 +30,8 @@ class Listener(Factory):
         deframer: makes a fresh one per connection.
         unfinished_max_bytes: all unfinished frames together; beyond, the largest is cut off (P17).
         clock: the reactor.
+        blocks: the block characters of the answers; those of the frames are the deframer's.
+        commits: peers speak MLLP Release 2: a commit block of theirs is no message.
     """
 
     noisy = False
@@ -45,8 +46,12 @@ class Listener(Factory):
         metrics: RouteMetrics,
         unfinished_max_bytes: int,
         clock: Any,
+        blocks: Blocks = USUAL_BLOCKS,
+        commits: bool = False,
     ) -> None:
         self.route = route
+        self.blocks = blocks
+        self.commits = commits
         self.limits = door.limits
         self.pressure = pressure
         self.metrics = metrics
@@ -106,7 +111,7 @@ class Listener(Factory):
         now = self.seconds()
         own = (peer for peer in self._peers if peer.host == host)
         stale = max(own, key=lambda peer: peer.silent_s(now), default=None)
-        if stale is None or stale.silent_s(now) < STALE_S:
+        if stale is None or stale.silent_s(now) < self.limits.stale_s:
             return False
         emit("C_REPLACED", "warn", route=self.route, peer=host)
         stale.drop()

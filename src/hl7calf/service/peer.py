@@ -24,12 +24,13 @@ from hl7calf.service.pressure import Pressure
 from hl7calf.service.reception import Reception
 from hl7calf.service.senders import may_send, not_its_own
 from hl7calf.service.tls import allowed_senders, raw_socket, why_refused
-from hl7calf.wire.mllp import Deframer, Frame, FrameFault, FrameNote
+from hl7calf.wire.frames import COMMITTED, NOT_COMMITTED
+from hl7calf.wire.mllp import Blocks, Deframer, Frame, FrameFault, FrameNote
 
 MOST_OUTSTANDING = 512  # answers a peer may owe us reading or we may owe it, before it is paused
 NO_TRAILER_S = 2.0  # a frame whose end block has no CR, and nothing behind it, is taken as complete
+_COMMITS = (COMMITTED, NOT_COMMITTED)
 CLOSING_S = 5.0  # a peer that was told to go has this long to read its last answer
-KEEPALIVE_S = 60  # F15
 
 
 class Floor(Shape):
@@ -41,6 +42,8 @@ class Floor(Shape):
     metrics: RouteMetrics
     reception: Reception
     seconds: Callable[[], float]
+    blocks: Blocks
+    commits: bool
 
     def room_for(self, peer: "MllpPeer", size_bytes: int) -> None:
         """Note how much of an unfinished frame a peer holds."""
@@ -63,7 +66,7 @@ class MllpPeer(Protocol):
         self.unfinished_bytes = 0
         self._floor = floor
         self._deframer = deframer
-        self._answers = AnswerQueue(self._write, self._all_answered)
+        self._answers = AnswerQueue(self._write, self._all_answered, floor.blocks)
         self._silence = Silence(floor.seconds())
         self._paused: set[str] = set()
         self._noted: set[str] = set()
@@ -80,7 +83,7 @@ class MllpPeer(Protocol):
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
-            _keepalive(raw_socket(transport))
+            _keepalive(raw_socket(transport), self._floor.limits.keepalive_s)
         emit("C_OPEN", "debug", route=self._floor.route, peer=self.host)
 
     def handshakeCompleted(self) -> None:
@@ -107,6 +110,10 @@ class MllpPeer(Protocol):
             if isinstance(item, Frame):
                 if item.notes:
                     self._note(item.notes)
+                if floor.commits and item.payload in _COMMITS:  # of an acknowledgment of ours; it needs no answer
+                    continue
+                if b"\n" in item.payload:
+                    self._note((FrameNote("F_LF_ENDS", 1, item.payload.index(b"\n")),))
                 if (headers := headers_within(item.payload)) > 1:
                     self._note((FrameNote("F_MULTI_MSH", headers),))
                 if self._senders and not may_send(item.payload, self._senders):
@@ -129,7 +136,10 @@ class MllpPeer(Protocol):
             self._floor.metrics.frame_fault(note.code)
             if note.code not in self._noted:
                 self._noted.add(note.code)
-                emit("F_TOLERATED", "info", route=self._floor.route, peer=self.host, fault=note.code, count=note.count)
+                emit(
+                    "F_TOLERATED", "info", route=self._floor.route, peer=self.host, fault=note.code, count=note.count,
+                    offset=note.offset,
+                )  # fmt: skip
 
     def sweep(self, now: float) -> None:
         """Close what has been silent, or unfinished, for too long."""
@@ -197,7 +207,11 @@ class MllpPeer(Protocol):
         if not self._half_closed and self._closing_since is None:
             self._torn()
         now = self._floor.seconds()
-        if self._closing_since is None and self.silent_s(now) >= KEEPALIVE_S and reason.check(ConnectionLost):
+        if (
+            self._closing_since is None
+            and self.silent_s(now) >= self._floor.limits.keepalive_s
+            and reason.check(ConnectionLost)
+        ):
             emit("C_DEAD_PEER", "warn", route=self._floor.route, peer=self.host)
         self._closing_since = now
         unanswered = self._answers.close()
@@ -273,9 +287,9 @@ def headers_within(payload: bytes) -> int:
     return 1 + payload.count(b"\rMSH" + payload[3:4]) + payload.count(b"\nMSH" + payload[3:4])
 
 
-def _keepalive(handle: socket.socket | None) -> None:
-    """Ask the kernel to probe a silent peer after a minute; systems without these options keep their default."""
+def _keepalive(handle: socket.socket | None, after_s: int) -> None:
+    """Ask the kernel to probe a silent peer; systems without these options keep their default."""
     if handle is not None and hasattr(socket, "TCP_KEEPIDLE"):
-        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
-        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, after_s)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, after_s // 6))
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

@@ -19,9 +19,13 @@ from hl7calf.service.intake import Arrival, Intake, IntakeParts, Peer
 from hl7calf.service.journal.jobs import Recorded, State
 from hl7calf.service.journal.views import Queued
 from hl7calf.service.lanes import LaneRule
+from hl7calf.service.senders import MOST_KEPT_BYTES
 from hl7calf.wire.ack import INTERNAL
+from hl7calf.wire.frames import COMMITTED, NOT_COMMITTED
 from hl7calf.wire.header import read_header
 from hl7calf.wire.mllp import FrameFault
+
+_END_IN_DATA = "the message holds the characters that end a frame at the destination"
 
 
 class Onward(Protocol):
@@ -39,7 +43,13 @@ class Onward(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How a route answers. `review_hold` keeps orders for review until a person looks."""
+    """How a route answers.
+
+    Attributes:
+        review_hold: orders for review are kept until a person looks.
+        commits: a commit block goes before the acknowledgments (MLLP Release 2).
+        never_within: what no message may hold, because the destination's frame would end there; empty: nothing.
+    """
 
     relay: bool = False
     relay_hold_s: float = 60.0
@@ -48,6 +58,9 @@ class Manners:
     vet_budget_s: float = 0.05
     pass_training: bool = False
     relay_late: str = "close"
+    commits: bool = False
+    never_within: bytes = b""
+    refuse_batches: bool = False
 
 
 class Reception:
@@ -86,10 +99,15 @@ class Reception:
             forward_unreadable=manners.forward_unreadable,
             budget_s=manners.vet_budget_s,
             pass_training=manners.pass_training,
+            refuse_batches=manners.refuse_batches,
         )
 
     def take(self, payload: bytes, peer: Peer, place: Place) -> None:
         """Take one whole frame's payload; its answer goes to `place`."""
+        unsafe = self._manners.never_within
+        if unsafe and unsafe in payload:
+            self.fault(FrameFault("F_END_IN_DATA", _END_IN_DATA, payload[:MOST_KEPT_BYTES], False, True), peer, place)
+            return
         self.intake.take(Arrival(payload, peer, place, self._wall()))
 
     def fault(self, fault: FrameFault, peer: Peer, place: Place) -> None:
@@ -127,7 +145,7 @@ class Reception:
         if self._manners.relay and arrival.forward:
             self._relay(arrival, recorded)
         else:
-            self._answer(arrival)
+            self._answer(arrival, COMMITTED if arrival.forward else NOT_COMMITTED)
         if not fresh or not arrival.forward:
             return
         if self._manners.review_hold and arrival.verdict is not None and arrival.verdict.action is Action.REVIEW:
@@ -152,15 +170,18 @@ class Reception:
         """Answer what could not be stored: AE when there was no room, nothing when the journal is broken."""
         if full and not arrival.silent:
             arrival.answers = self._acknowledger.negative(arrival.header, True, "", INTERNAL)
-            self._answer(arrival)
+            self._answer(arrival, NOT_COMMITTED)
             return
         arrival.place.fill()
         arrival.peer.hang_up()
 
-    def _answer(self, arrival: Arrival) -> None:
+    def _answer(self, arrival: Arrival, commit: bytes = b"") -> None:
         for code, _ in arrival.answers:
             self._metrics.acked(code)
-        arrival.place.fill(*[payload for _, payload in arrival.answers])
+        payloads = [payload for _, payload in arrival.answers]
+        if commit and self._manners.commits and not arrival.silent:
+            payloads.insert(0, commit)
+        arrival.place.fill(*payloads)
         if arrival.close:
             arrival.peer.hang_up()
 

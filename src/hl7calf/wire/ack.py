@@ -131,7 +131,7 @@ def _write_msh(header: Header | None, delimiters: Delimiters, control_id: bytes,
 def _write_msa(header: Header | None, delimiters: Delimiters, code: str, text: str) -> bytes:
     control_id = header.control_id if header else b""
     fields = [b"MSA", code.encode("ascii"), control_id]
-    if text or control_id[-1:] == b"\x1c":  # an EB straight before the CR would end the frame
+    if text or (control_id and 0 < control_id[-1] < 0x20):  # an EB straight before the CR would end the frame
         fields.append(_written(text[:_TEXT_LENGTH], delimiters))
     return delimiters.field.join(fields)
 

@@ -2,8 +2,9 @@
 
 Law: values only, and the one place that writes a frame (VT payload FS CR).
 
-Source: HL7 Transport Specification MLLP Release 1, §2. Limits: HAPI, Mirth and txHL7 have none and their memory
-can be filled by one peer; the 10 MiB default is 50 times the longest message of the public corpus.
+Source: HL7 Transport Specification MLLP Release 1, §2; Release 2, §3 (commit acknowledgment blocks). Limits: HAPI,
+Mirth and txHL7 have none and their memory can be filled by one peer; the 10 MiB default is 50 times the longest
+message of the public corpus.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ class Blocks(NamedTuple):
 
 
 USUAL_BLOCKS = Blocks()
+COMMITTED, NOT_COMMITTED = b"\x06", b"\x15"  # what stands between SB and EB of a commit acknowledgment (Release 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class FrameLimits:
 
 
 class FrameNote(NamedTuple):
-    """A tolerated oddity and how often it was seen.
+    """A tolerated oddity, how often it was seen, and where first: the offset in the payload, 0 for what is before it.
 
     In the frame: `F_EB_NO_CR`, `F_CTRL_IN_DATA`, `F_SB_IN_DATA`, `F_NO_SB` (lenient start). Before it:
     `F_LEADING_JUNK` and `F_FILLER` (bytes), `F_EMPTY` (frames without content).
@@ -39,6 +41,7 @@ class FrameNote(NamedTuple):
 
     code: str
     count: int  # type: ignore[assignment]  # hides tuple.count, which no one needs here
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

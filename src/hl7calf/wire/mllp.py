@@ -10,7 +10,7 @@ Source: HL7 Transport Specification MLLP Release 1, §2 (blocks). Attribution of
 
 from hl7calf.wire.frames import USUAL_BLOCKS, Blocks, Frame, FrameFault, FrameLimits, FrameNote, enframe
 
-__all__ = ["Blocks", "Deframer", "Frame", "FrameFault", "FrameLimits", "FrameNote", "enframe"]
+__all__ = ["USUAL_BLOCKS", "Blocks", "Deframer", "Frame", "FrameFault", "FrameLimits", "FrameNote", "enframe"]
 
 FILLER = b"\r\n\x00 \t"  # tolerated between frames and counted (F4)
 FOREIGN = (  # other protocols on this port: close at once (F3)
@@ -46,7 +46,7 @@ class Deframer:
         self._buffer = bytearray()
         self._closed = False
         self._in_junk = False
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, tuple[int, int]] = {}  # how often, and where first
         self._begin = -1  # where the payload in hand begins; -1 between frames
         self._position = 0  # between frames: how far bytes were skipped
         self._start_from = self._end_from = 0  # in a frame: from where SB and EB are still to be sought
@@ -101,7 +101,7 @@ class Deframer:
         found: list[Frame | FrameFault] = []
         buffer = self._buffer
         if self._begin >= 0 and len(buffer) > 2 and buffer[-1] == self._end and buffer[-2] in b"\r\n":
-            self._count("F_EB_NO_CR")
+            self._count("F_EB_NO_CR", 1, len(buffer) - 1 - self._begin)
             self._finish(buffer, len(buffer) - 1, len(buffer), found)
             self._keep_rest(buffer)
         return found
@@ -136,7 +136,7 @@ class Deframer:
         self._position += len(junk)
         self._in_junk = bool(junk)
         self._count("F_LEADING_JUNK", len(junk))
-        if self._counts.get("F_LEADING_JUNK", 0) > self._limits.max_junk_bytes:
+        if self._counts.get("F_LEADING_JUNK", (0, 0))[0] > self._limits.max_junk_bytes:
             return self._fail("F_LEADING_JUNK", "too many bytes before the start of a frame", found)
         return False
 
@@ -157,10 +157,10 @@ class Deframer:
         if after == self._trailer:
             self._finish(stream, end, end + 2, found)
         elif after == self._start:
-            self._count("F_EB_NO_CR")
+            self._count("F_EB_NO_CR", 1, end - self._begin)
             self._finish(stream, end, end + 1, found)
         else:
-            self._count("F_CTRL_IN_DATA")
+            self._count("F_CTRL_IN_DATA", 1, end - self._begin)
             self._end_from = self._start_from = end + 1
         return True
 
@@ -180,7 +180,7 @@ class Deframer:
             if start + len(opening) == len(stream) and self._start_msh.startswith(opening):
                 self._start_from = start  # not yet known
                 return False
-            self._count("F_SB_IN_DATA")
+            self._count("F_SB_IN_DATA", 1, start - self._begin)
             self._start_from = start + 1
         self._start_from = max(self._start_from, end)
         return False
@@ -195,9 +195,9 @@ class Deframer:
             return
         if no_start:
             self._count("F_NO_SB")
-        notes = tuple(FrameNote(code, count) for code, count in self._counts.items()) if self._counts else ()
+        notes = tuple(FrameNote(code, *seen) for code, seen in self._counts.items()) if self._counts else ()
         self._counts.clear()
-        odd = [code for code, _ in notes if code not in _COUNTED_ONLY]
+        odd = [note.code for note in notes if note.code not in _COUNTED_ONLY]
         if (no_start and not self._lenient_start) or (self._strict and odd):
             why = "the message has no start block" if no_start else "the frame is not as MLLP wants it"
             kept = payload[: self._limits.max_kept_bytes]
@@ -225,9 +225,10 @@ class Deframer:
         self._buffer = bytearray()
         self._leave_frame(0)
 
-    def _count(self, code: str, count: int = 1) -> None:
+    def _count(self, code: str, count: int = 1, offset: int = 0) -> None:
         if count:
-            self._counts[code] = self._counts.get(code, 0) + count
+            before, first = self._counts.get(code, (0, offset))
+            self._counts[code] = (before + count, first)
 
     def _keep_rest(self, stream: bytes | bytearray) -> None:
         """Drop what was used; move the offsets to the start of what is kept."""
