@@ -142,7 +142,39 @@ def test_damage_is_found_at_the_next_start_after_an_unclean_stop(tmp_path: Path)
         opened(tmp_path)
 
 
-def test_the_check_after_an_unclean_stop_ends_with_its_budget(store: Store) -> None:
+def test_damage_is_found_at_the_next_start_after_a_clean_stop_too(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        record(store, *[arrival(f"A{n}") for n in range(200)])
+    path = tmp_path / "var" / DATABASE
+    data = bytearray(path.read_bytes())
+    for page in range(1, len(data) // 4096):
+        data[page * 4096 : page * 4096 + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    with pytest.raises(JournalBroken, match="damaged"):
+        opened(tmp_path)
+
+
+def test_a_clean_stop_leaves_nothing_in_the_wal_also_while_others_have_the_journal_open(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    with Reader(store.data_dir) as reader:
+        record(store, *[arrival(f"A{n}") for n in range(20)])
+        assert reader.books().queued == 20
+        store.close()
+        assert (tmp_path / "var" / f"{DATABASE}-wal").stat().st_size == 0
+
+
+def test_a_clean_stop_waits_for_no_one_who_reads_for_long(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    with Reader(store.data_dir) as reader, reader._reading() as query:
+        query.value("bytes_used")
+        record(store, arrival("A1"))
+        store.close()
+    with opened(tmp_path) as store, Reader(tmp_path / "var") as reader:
+        assert not store.unclean
+        assert reader.books().queued == 1
+
+
+def test_the_check_at_the_start_ends_with_its_budget(store: Store) -> None:
     record(store, *[arrival(f"A{n}") for n in range(500)])
     assert quick_check(store._connection, 60.0) == "ok"
     assert quick_check(store._connection, -1.0) == "not finished"

@@ -1,7 +1,8 @@
 """Opening and owning a journal: lock, rights, schema, and what an unclean stop left behind.
 
-Law: a store is opened by one process at a time and says what is wrong before it takes a single message. After an
-unclean stop the file is checked, and the first message of each lane is marked as possibly sent already (P10).
+Law: a store is opened by one process at a time and says what is wrong before it takes a single message: the file is
+checked at each start, for as long as a start may take (R8). After an unclean stop the first message of each lane is
+marked as possibly sent already (P10). After a clean one everything is in the database itself, whoever reads it.
 """
 
 import os
@@ -25,6 +26,7 @@ _CACHE_KIB = 16 * 1024  # the writer's pages: a fraction of the memory budget of
 _CHECKPOINT_PAGES = 16_000  # a commit itself writes the WAL back only when `checkpoints` did not keep up: 64 MB
 _WAL_LIMIT_BYTES = 64 * 1024**2  # and does not stay larger than this once written back
 _CHECK_STEPS = 20_000  # virtual machine steps between two looks at the clock
+_LAST_CHECKPOINT_S = 1.0  # a clean stop waits no longer than this for who reads at that moment
 
 
 class Store:
@@ -70,7 +72,7 @@ class Store:
             at: the time now, for the log.
             failpoint: called at each named step, for tests.
             vfs: the apsw VFS to write through, so that tests can have a disk that fails.
-            check_budget_s: how long the check after an unclean stop may take; `backup.check` does the whole.
+            check_budget_s: how long the check of the file may take; `backup.check` does the whole.
 
         Raises:
             JournalLocked, JournalTooNew, JournalBroken: as they say.
@@ -99,9 +101,13 @@ class Store:
         return self._batch.run(jobs)
 
     def close(self) -> None:
-        """Note the clean stop, write the WAL back and give the journal up."""
+        """Note the clean stop, write the WAL back and give the journal up.
+
+        SQLite does the latter by itself only when the last connection is closed, and others may be open.
+        """
         try:
             self._connection.execute(sql("set_control"), ("running", "0", "", "", 0))
+            _write_all_back(self._connection)
             self._connection.close()
         except apsw.Error as error:
             raise as_journal_error(error) from None
@@ -145,13 +151,13 @@ def _connect(data_dir: Path, synchronous: str, vfs: str | None) -> apsw.Connecti
 
 
 def _start(connection: apsw.Connection, batch: Batch, node: str, at: float, check_budget_s: float) -> bool:
-    """Note that the journal is in use; after an unclean stop look at what it left. Return whether it was unclean."""
+    """Check the file and note that it is in use; after an unclean stop mark what it left. Return whether it was."""
     running = connection.execute(sql("get_control"), ("running",)).fetchall()
     unclean = bool(running) and running[0][0] == "1"
+    found = quick_check(connection, check_budget_s)
     for name, value in (("running", "1"), ("node", node)):
         connection.execute(sql("set_control"), (name, value, "", "", 0))
     if unclean:
-        found = quick_check(connection, check_budget_s)
         connection.execute(sql("mark_heads_as_possible_duplicates"))
         heads = connection.changes()
         starts = connection.execute(sql("get_control"), ("unclean_starts",)).fetchall()
@@ -159,6 +165,20 @@ def _start(connection: apsw.Connection, batch: Batch, node: str, at: float, chec
         connection.execute(sql("set_control"), ("unclean_starts", str(count), "", "", 0))
         batch.run([Event("unclean-start", at, {"possible_duplicates": str(heads), "check": found})])
     return unclean
+
+
+def _write_all_back(connection: apsw.Connection) -> None:
+    """Move the whole WAL into the database, unless somebody reads an older state of it or there is no room now.
+
+    Raises:
+        apsw.Error: the disk failed.
+    """
+    connection.set_busy_timeout(round(_LAST_CHECKPOINT_S * 1000))
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.Error as error:  # nothing is lost: what is in the WAL is read from there at the next start
+        if isinstance(as_journal_error(error), JournalBroken):
+            raise
 
 
 def quick_check(connection: apsw.Connection, budget_s: float) -> str:
