@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from twisted.internet.testing import MemoryReactorClock
 
-from hl7calf.app.building import Hl7calf, build
+from hl7calf.app.building import Hl7calf, build, limits_of
 from hl7calf.app.course import policy_of, read_course
 from hl7calf.app.foreground import go_by_monotonic_time
 from hl7calf.calf.verdict import Mode, Policy
 from hl7calf.config import parse_settings
 from hl7calf.errors import JournalLocked, MappingError, SettingsError
+from hl7calf.service.journal.jobs import Limits
 from hl7calf.service.mappings import shipped_mappings
 from hl7calf.service.sockets import TlsFiles
 from tests.service.doubles import ThreadlessClock, events
@@ -221,3 +222,11 @@ def test_p21_timers_do_not_go_by_the_wall_clock() -> None:
     reactor = Reactor()
     go_by_monotonic_time(reactor)
     assert abs(reactor.seconds() - time.monotonic()) < 5
+
+
+def test_the_settings_say_how_much_of_the_past_is_kept() -> None:
+    more = "retention_days = 2\nretention_log_days = 3\nretention_max_bytes = 2000000\nduplicate_window_days = 4\n"
+    kept = limits_of(parse_settings(text().replace("[service]", f"[service]\n{more}"), Path()))
+    assert (kept.message_age_s, kept.log_age_s, kept.duplicate_age_s) == (2 * 86_400, 3 * 86_400, 4 * 86_400)
+    assert kept.max_bytes == 2_000_000
+    assert limits_of(parse_settings(text(), Path())) == Limits()

@@ -17,7 +17,7 @@ from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.views import LogEntry, LogFilter
 from tests.delivery.launching import STEPS
 from tests.delivery.load import Arrived, Destination, Name, Sender, Tally, judge
-from tests.service.stage import MAPPINGS, SETTINGS, SRC, free_port, until
+from tests.service.stage import MAPPINGS, PATIENCE_S, SETTINGS, SRC, free_port, until
 
 LAUNCHER = Path(__file__).with_name("delivery") / "launching.py"
 ROUTES = {"fifo": "", "keyed": 'order_by = ["PID-3.1"]\nconnections = 4\n'}
@@ -78,7 +78,7 @@ class Run:
         process = self.start()
         for sender in self.senders:
             sender.finish(timeout_s)
-        until(self._all_arrived, "everything arrives")
+        self._wait_for_all()
         time.sleep(0.3)
         process.terminate()
         assert process.wait(60) == 0
@@ -88,8 +88,17 @@ class Run:
     def arrived(self) -> list[Arrived]:
         return list(self.destination.arrived)
 
+    def _wait_for_all(self) -> None:
+        """Wait until everything has arrived, as long as anything does: a backlog may be as long as it likes."""
+        count, at = -1, time.monotonic()
+        while not self._all_arrived():
+            if self.destination.count > count:
+                count, at = self.destination.count, time.monotonic()
+            assert time.monotonic() - at < PATIENCE_S, f"nothing arrives any more, after {count}"
+            time.sleep(0.05)
+
     def _all_arrived(self) -> bool:
-        names = {one.name for one in self.arrived}
+        names = self.destination.names
         return all(
             Name(number, (sender.acked - 1 - k) % KEYS[self.kind], sender.acked - 1 - k) in names
             for number, sender in enumerate(self.senders)

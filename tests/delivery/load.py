@@ -64,6 +64,7 @@ class Destination:
         self._socket = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port = self._socket.getsockname()[1]
         self.arrived: list[Arrived] = []
+        self.names: set[Name] = set()
         self.latest = 0.0
         self._answers = answers
         self._noting = threading.Lock()
@@ -99,10 +100,16 @@ class Destination:
         with self._noting:
             answered = self._answers(len(self.arrived))
             self.arrived.append(Arrived(name, sha256(payload).digest(), answered))
+            self.names.add(name)
             self.latest = time.monotonic()
         if answered:
             peer.sendall(frame(ack(f"S{name.sender}K{name.key}N{name.number}")))
         return answered
+
+    @property
+    def count(self) -> int:
+        """How many messages came, repeated ones too."""
+        return len(self.arrived)
 
     def close(self) -> None:
         self._socket.close()

@@ -173,6 +173,8 @@ class Stage:
         self.route = route
         self.service = service
         self.mappings = mappings
+        self.prelude = ""  # Python that the process runs first
+        self.environment: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.senders: list[Sender] = []
         self.write()
@@ -191,10 +193,19 @@ class Stage:
 
     def start(self) -> None:
         code = "import sys; from pathlib import Path; from hl7calf.app import serve; sys.exit(serve(Path(sys.argv[1])))"
-        environment = {**os.environ, "PYTHONPATH": str(SRC)}
+        environment = {**os.environ, "PYTHONPATH": str(SRC), **self.environment}
         with (self.folder / "stderr.txt").open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-X", "dev", "-c", code, str(self.folder / "hl7calf.toml")],
+                [
+                    sys.executable,
+                    "-W",
+                    "error",
+                    "-X",
+                    "dev",
+                    "-c",
+                    self.prelude + code,
+                    str(self.folder / "hl7calf.toml"),
+                ],
                 stderr=errors,
                 env=environment,
                 cwd=self.folder,

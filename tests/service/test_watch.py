@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 
 from hl7calf.errors import JournalError
 from hl7calf.service.alarms import Alarms
-from hl7calf.service.journal.jobs import Purge, Purged
+from hl7calf.service.journal.jobs import FOR_EVER_S, Limits, Purge, Purged
 from hl7calf.service.journal.views import Books, Control, RouteStatus, Status
 from hl7calf.service.metrics import Metrics
 from hl7calf.service.watch import Watch, WatchLimits
@@ -36,6 +36,7 @@ class Bench:
         self.oldest: float | None = None
         self.looked: list[str] = []
         self.error: Exception | None = None
+        self.jumped_s = 0.0
         self.watch = Watch(
             ["orders"],
             self.writer,
@@ -44,7 +45,7 @@ class Bench:
             self.alarms,
             WatchLimits(commit_stall_s=10, overdue_s=60),
             self.clock,
-            lambda: 1000.0 + self.clock.seconds(),
+            lambda: 1000.0 + self.jumped_s + self.clock.seconds(),
             lambda: self.looked.append("date"),
             [lambda: self.looked.append("now and then")],
         )
@@ -187,3 +188,29 @@ def test_a_reading_that_fails_is_told_and_tried_again() -> None:
     assert bench.codes == ["D_PARKED"]
     bench.watch.stop()
     assert bench.clock.getDelayedCalls() == []
+
+
+def test_p21_after_the_time_of_day_jumped_nothing_is_forgotten_for_its_age_until_a_day_has_passed() -> None:
+    bench = started()
+    bench.seconds(700)
+    assert [job.limits for job in bench.writer.purges] == [Limits()]
+    with events() as seen:
+        bench.jumped_s = 315_576_000.0
+        bench.seconds(1)
+    assert seen.codes == ["S_CLOCK"] and seen[0]["jump_s"] == 315_576_000
+    bench.seconds(1200)
+    kept = bench.writer.purges[-1].limits
+    assert min(kept.message_age_s, kept.log_age_s, kept.order_memory_age_s, kept.duplicate_age_s) == FOR_EVER_S
+    assert (kept.max_bytes, kept.duplicate_keys) == (Limits().max_bytes, Limits().duplicate_keys)
+    bench.seconds(86_400)
+    assert bench.writer.purges[-1].limits == Limits()
+
+
+def test_p21_a_clock_that_is_put_right_by_seconds_or_drifts_is_no_jump() -> None:
+    bench = started()
+    with events() as seen:
+        for _ in range(10):
+            bench.jumped_s += 20.0
+            bench.seconds(100)
+    assert seen.codes == []
+    assert bench.writer.purges[-1].limits == Limits()

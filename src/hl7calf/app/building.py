@@ -29,7 +29,7 @@ from hl7calf.service.control import Actions, ControlDesk
 from hl7calf.service.events import emit, error_name
 from hl7calf.service.expiry import Expiry
 from hl7calf.service.journal.failures import Failpoint, nowhere
-from hl7calf.service.journal.jobs import Event, Limits, SetMode
+from hl7calf.service.journal.jobs import FOR_EVER_S, Event, Limits, SetMode
 from hl7calf.service.journal.store import Store
 from hl7calf.service.journal.writer import Writer
 from hl7calf.service.metrics import Metrics
@@ -49,6 +49,7 @@ from hl7calf.service.watch import Watch, WatchLimits
 
 BROKEN = 75  # EX_TEMPFAIL: the disk failed; start again after a look at it
 MOST_VET_BODY_BYTES = 10_485_760
+_DAY_S = 86_400.0
 Halt = Callable[[int], None]
 Reread = Callable[[], Settings]
 
@@ -150,7 +151,13 @@ class _Building:
         )  # fmt: skip
         holds = [
             ReviewHold(
-                route.name, route.review_hold_limit_s, self.reading.read, self.writer.submit, self.wall, queue_changed
+                route.name,
+                route.review_hold_limit_s,
+                self.reading.read,
+                self.writer.submit,
+                self.reactor.seconds,
+                self.wall,
+                queue_changed,
             )
             for route in self.settings.route
             if route.review == "hold"
@@ -193,16 +200,13 @@ class _Building:
         service = self.settings.service
         self.tls = [contexts for route in routes for contexts in route.tls]
         self.expiry = Expiry({route.name: route.tls for route in routes}, self.alarms, self.reactor.seconds, self.wall)
-        kept = Limits(
-            message_age_s=service.retention_days * 86_400.0, duplicate_age_s=service.duplicate_window_days * 86_400.0
-        )
         return Watch(
             [route.name for route in routes],
             self.writer,
             self.reading.read,
             self.metrics,
             self.alarms,
-            WatchLimits(service.commit_stall_s, service.overdue_alarm_s, kept),
+            WatchLimits(service.commit_stall_s, service.overdue_alarm_s, limits_of(self.settings)),
             self.reactor,
             self.wall,
             self.steering.look_at_the_date,
@@ -262,6 +266,17 @@ class _Building:
     def _broken(self, error: JournalBroken) -> None:
         emit("J_BROKEN", "critical", error=type(error).__name__)
         self.halt(BROKEN)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return how much of the past is kept; the log for ever where no days are given."""
+    service = settings.service
+    return Limits(
+        message_age_s=service.retention_days * _DAY_S,
+        max_bytes=service.retention_max_bytes,
+        log_age_s=service.retention_log_days * _DAY_S if service.retention_log_days else FOR_EVER_S,
+        duplicate_age_s=service.duplicate_window_days * _DAY_S,
+    )
 
 
 def node_of(settings: Settings) -> str:

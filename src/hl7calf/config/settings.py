@@ -53,6 +53,9 @@ class Service(Closed, frozen=True):
     retention_days: Annotated[
         int, Meta(description="delivered messages are kept this long, then their bytes are removed", ge=1)
     ] = 30
+    retention_max_bytes: Annotated[
+        int, Meta(description="beyond this size of the store the oldest delivered messages go sooner", ge=1_048_576)
+    ] = 21_474_836_480
     retention_log_days: Annotated[
         int, Meta(description="modification log entries are kept this long; 0: for ever", ge=0)
     ] = 0

@@ -29,6 +29,7 @@ EVENTS: Mapping[str, str] = {
     "S_UNCLEAN": "the last stop was not clean; the store was checked",
     "S_REQUEST": "a request from the command line or console was carried out",
     "S_STALL": "the reactor was blocked",
+    "S_CLOCK": "the time of day jumped; nothing is forgotten for its age until the clock has run evenly for a day",
     "S_LOG_DROPPED": "events were lost because stderr could not be written",
     "S_UNEXPECTED": "an error nobody caught; type and place only",
     "C_OPEN": "a peer connected",

@@ -1,7 +1,8 @@
 """Lets orders that were held for a person's review go on when nobody came in time.
 
 Law: holding an order is the site's choice; losing one is nobody's. After the limit it goes on unchanged, with an
-alarm line, in its old place. What is held is read from the store, so a restart forgets nobody.
+alarm line, in its old place. What is held is read from the store, so a restart forgets nobody. The time of day is asked
+once for each, when it is first seen; from then on it is waited for by a clock that does not jump (P21).
 """
 
 from collections.abc import Callable
@@ -25,6 +26,8 @@ class ReviewHold:
 
     Args:
         read: reads the journal off the reactor's thread.
+        seconds: monotonic.
+        wall: Unix seconds.
         released: called when orders went on.
     """
 
@@ -34,6 +37,7 @@ class ReviewHold:
         limit_s: float,
         read: "Callable[[Callable[[Reader], Any]], Deferred[Any]]",
         submit: Callable[[Release], "Deferred[Any]"],
+        seconds: Callable[[], float],
         wall: Callable[[], float],
         released: Callable[[], None],
     ) -> None:
@@ -41,9 +45,11 @@ class ReviewHold:
         self._limit_s = limit_s
         self._read = read
         self._submit = submit
+        self._seconds = seconds
         self._wall = wall
         self._released = released
         self._under_way = False
+        self._until: dict[int, float] = {}
 
     def look(self) -> None:
         """Let go what has waited long enough."""
@@ -54,12 +60,18 @@ class ReviewHold:
 
     def _let_go(self, parked: list[MessageLine]) -> None:
         self._under_way = False
-        now = self._wall()
-        for message in parked:
-            if message.why == HELD_FOR_REVIEW and now - message.received_at >= self._limit_s:
-                emit("D_HELD", "warn", route=self._route, message=message.message_id)
-                job = Release(message.message_id, US, "nobody reviewed it in time", now)
+        now, wall = self._seconds(), self._wall()
+        held = [message for message in parked if message.why == HELD_FOR_REVIEW]
+        self._until = {one.message_id: self._until.get(one.message_id, self._due(one, now, wall)) for one in held}
+        for number, until in self._until.items():
+            if now >= until:
+                emit("D_HELD", "warn", route=self._route, message=number)
+                job = Release(number, US, "nobody reviewed it in time", wall)
                 self._submit(job).addCallbacks(lambda _: self._released(), self._failed)
+
+    def _due(self, message: MessageLine, now: float, wall: float) -> float:
+        """Return until when a message is held: at most the whole limit, wherever the time of day stands."""
+        return now + min(self._limit_s, self._limit_s - (wall - message.received_at))
 
     def _failed(self, failure: Failure) -> None:
         self._under_way = False

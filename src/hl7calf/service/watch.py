@@ -1,11 +1,12 @@
 """Looks after the service once a second: is the store well, do the books balance, does anybody wait too long.
 
 Law: what it finds becomes figures and alarms, never a stop. The books are asked every tenth time; they are counters
-in the store, so this costs the same whatever the backlog.
+in the store, so this costs the same whatever the backlog. After the time of day has jumped nothing is forgotten for
+its age until the clock has run evenly for a day: a clock set to another year by mistake must not empty the store (P21).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -14,7 +15,7 @@ from twisted.python.failure import Failure
 
 from hl7calf.service.alarms import Alarms
 from hl7calf.service.events import emit, error_name
-from hl7calf.service.journal.jobs import Limits, Purge, Purged
+from hl7calf.service.journal.jobs import FOR_EVER_S, Limits, Purge, Purged
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.views import RouteStatus, Status
 from hl7calf.service.metrics import Metrics
@@ -24,6 +25,7 @@ _BOOKS_EVERY = 10
 _STALL_S = 0.1  # R20
 _PURGE_EVERY_S = 600.0
 _PROBE_EVERY_S = 2.0
+_JUMP_S = 60.0  # between two looks; NTP slews by less, and steps by less once it is in step
 
 
 class WatchedWriter(Protocol):
@@ -43,11 +45,12 @@ class WatchedWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WatchLimits:
-    """When something becomes an alarm."""
+    """When something becomes an alarm, what is kept, and how long a clock must run evenly to be believed."""
 
     commit_stall_s: float = 10.0
     overdue_s: float = 60.0
     retention: Limits = field(default_factory=Limits)
+    even_clock_s: float = 86_400.0
 
 
 class Watch:
@@ -90,6 +93,8 @@ class Watch:
         self._due_at = 0.0
         self._purge_at = clock.seconds() + _PURGE_EVERY_S
         self._reading = False
+        self._wall_ahead_s = wall() - clock.seconds()
+        self._clock_even_at = clock.seconds()
 
     def start(self) -> None:
         """Look now and from now on."""
@@ -111,6 +116,7 @@ class Watch:
         if self._due_at and now - self._due_at > _STALL_S:
             emit("S_STALL", "warn", late_ms=round((now - self._due_at) * 1000))
         self._due_at = now + LOOK_S
+        self._look_at_the_clock(now)
         self._look_at_the_store(now)
         self._look_at_the_date()
         if self._count % _BOOKS_EVERY == 0:
@@ -123,6 +129,21 @@ class Watch:
         if not self._reading:
             self._reading = True
             self._read(lambda reader: reader.status()).addCallbacks(self._status, self._no_status)
+
+    def _look_at_the_clock(self, now: float) -> None:
+        before, self._wall_ahead_s = self._wall_ahead_s, self._wall() - now
+        jump_s = self._wall_ahead_s - before
+        if abs(jump_s) > _JUMP_S:
+            self._clock_even_at = now + self._limits.even_clock_s
+            emit("S_CLOCK", "warn", jump_s=round(jump_s))
+
+    def _kept(self, now: float) -> Limits:
+        """Return how much of the past is kept; by size and number alone while the clock is in doubt."""
+        kept = self._limits.retention
+        if now >= self._clock_even_at:
+            return kept
+        ages = dict.fromkeys(("message_age_s", "log_age_s", "order_memory_age_s", "duplicate_age_s"), FOR_EVER_S)
+        return replace(kept, **ages)
 
     def _look_at_the_store(self, now: float) -> None:
         writer = self._writer
@@ -150,7 +171,7 @@ class Watch:
 
     def _purge(self, now: float) -> None:
         self._purge_at = now + _PURGE_EVERY_S
-        self._writer.submit(Purge(self._wall(), self._limits.retention)).addCallbacks(self._purged, lambda _: None)
+        self._writer.submit(Purge(self._wall(), self._kept(now))).addCallbacks(self._purged, lambda _: None)
 
     def _purged(self, purged: Purged) -> None:
         if purged.more and self._looking.running:

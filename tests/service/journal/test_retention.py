@@ -89,6 +89,28 @@ def test_the_file_grows_no_larger_than_allowed_but_for_what_is_undelivered(tmp_p
     assert (tmp_path / "var" / "hl7calf.sqlite3").stat().st_size < before - 800_000
 
 
+def test_all_the_room_is_given_back_to_the_disk_step_by_step(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        for number in range(60):
+            record(store, arrival(f"A{number}", data=payload(f"A{number}", "x" * 300_000)))
+            do(store, MarkDelivered(number + 1, b"", T0))
+        steps = purge_all(store, LATER)
+        assert [one.messages for one in steps if one.messages] == [60]
+        assert len(steps) > 2, "18 MB are more than one step gives back"
+        assert steps[-1].freed_bytes > 0
+        assert store._connection.pragma("freelist_count") == 0
+    assert (tmp_path / "var" / "hl7calf.sqlite3").stat().st_size < 300_000
+
+
+def test_the_log_is_cut_at_its_age_and_still_proves_the_rest(store: Store, reader: Reader) -> None:
+    record(store, arrival("A1", found=upgraded("A1", "P-1")), arrival("A2", found=upgraded("A2", "P-2"), at=LATER))
+    steps = purge_all(store, LATER, Limits(log_age_s=30 * DAY_S))
+    assert steps[0].entries == 1
+    assert [entry.kind for entry in reader.entries()] == ["message", "purge"]
+    assert reader.verify().ok
+    assert purge_all(store, LATER + DAY_S)[0].entries == 0, "for ever, where nothing else is said"
+
+
 def test_a_disk_full_of_undelivered_messages_keeps_them_all(store: Store, reader: Reader) -> None:
     record(store, *[arrival(f"A{n}") for n in range(20)])
     steps = purge_all(store, LATER, Limits(max_bytes=1), step=5)

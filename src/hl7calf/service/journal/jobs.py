@@ -220,6 +220,9 @@ class CarryOut:
     message: str = ""
 
 
+FOR_EVER_S = 1e12
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much of the past is kept. Undelivered messages are never touched, whatever stands here.
@@ -229,7 +232,7 @@ class Limits:
 
     message_age_s: float = 30 * 86_400.0  # delivered, rejected and quarantined, since they became that
     max_bytes: int = 20 * 1024**3  # of the file; the oldest finished messages go first
-    log_age_s: float = 10 * 365 * 86_400.0  # modification log entries, and the order memory
+    log_age_s: float = FOR_EVER_S  # modification log entries
     order_memory_age_s: float = 400 * 86_400.0
     duplicate_age_s: float = 7 * 86_400.0
     duplicate_keys: int = 1_000_000

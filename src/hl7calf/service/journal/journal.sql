@@ -220,6 +220,10 @@ WHERE m.finished_at IS NOT NULL AND m.finished_at < ? ORDER BY m.finished_at, m.
 SELECT (page_count - freelist_count) * page_size
 FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size();
 
+-- name: free_pages
+-- Pages in the file that hold nothing.
+SELECT freelist_count FROM pragma_freelist_count();
+
 -- name: delete_messages
 -- A message is forgotten.
 DELETE FROM message WHERE id IN (?*);

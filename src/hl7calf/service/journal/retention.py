@@ -2,7 +2,7 @@
 
 Law: what is undelivered is never touched, nor the books: what is purged stays counted. The log is cut only at its
 old end, and a purge entry names the last one cut, so that the chain can still be proven. Freed pages go back to
-the disk (auto_vacuum = INCREMENTAL), a few at a time.
+the disk (auto_vacuum = INCREMENTAL), some in each step until none is left.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ def purge(ledger: Ledger, job: Purge) -> Purged:
     remembered = ledger.changes()
     ledger.run("delete_old_requests", _cutoff(job.at, limits.message_age_s))
     freed = _give_back(ledger)
-    more = job.step in (messages, entries, keys, remembered)
+    more = job.step in (messages, entries, keys, remembered) or (freed > 0 and ledger.value("free_pages") > 0)
     return Purged(messages, entries, keys, remembered, freed, more)
 
 
