@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from twisted.internet.testing import MemoryReactorClock
 
-from hl7calf.app.building import Hl7calf, build, limits_of
-from hl7calf.app.course import policy_of, read_course
+from hl7calf.app.building import Hl7calf, build
+from hl7calf.app.course import limits_of, policy_of, read_course
 from hl7calf.app.foreground import go_by_monotonic_time
 from hl7calf.calf.verdict import Mode, Policy
 from hl7calf.config import parse_settings

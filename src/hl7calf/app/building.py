@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
-from hl7calf.app.course import Today, read_course
+from hl7calf.app.course import Today, limits_of, read_course
 from hl7calf.app.routes import Shared, build_route
 from hl7calf.app.ways import way_of
 from hl7calf.calf.report import verdict_to_json
@@ -29,7 +29,7 @@ from hl7calf.service.control import Actions, ControlDesk
 from hl7calf.service.events import emit, error_name
 from hl7calf.service.expiry import Expiry
 from hl7calf.service.journal.failures import Failpoint, nowhere
-from hl7calf.service.journal.jobs import FOR_EVER_S, Event, Limits, SetMode
+from hl7calf.service.journal.jobs import Event, SetMode
 from hl7calf.service.journal.store import Store
 from hl7calf.service.journal.writer import Writer
 from hl7calf.service.metrics import Metrics
@@ -49,7 +49,6 @@ from hl7calf.service.watch import Watch, WatchLimits
 
 BROKEN = 75  # EX_TEMPFAIL: the disk failed; start again after a look at it
 MOST_VET_BODY_BYTES = 10_485_760
-_DAY_S = 86_400.0
 Halt = Callable[[int], None]
 Reread = Callable[[], Settings]
 
@@ -149,20 +148,7 @@ class _Building:
             Actions(self.steering.set_mode, pause, queue_changed, self.reload), self.reactor, self.wall,
             service.control_poll_ms / 1000,
         )  # fmt: skip
-        holds = [
-            ReviewHold(
-                route.name,
-                route.review_hold_limit_s,
-                self.reading.read,
-                self.writer.submit,
-                self.reactor.seconds,
-                self.wall,
-                queue_changed,
-            )
-            for route in self.settings.route
-            if route.review == "hold"
-        ]
-        watch = self._watch(routes, [hold.look for hold in holds])
+        watch = self._watch(routes, self._holds(queue_changed))
         inner = Running(
             Inside(self.store, self.writer, self.reading, (worker, door_worker), control, watch),
             routes,
@@ -178,6 +164,17 @@ class _Building:
         add(inner)
         self._note("start", {"mode": self.steering.mode.value, "mappings": self.rule.terms.digest})
         return whole
+
+    def _holds(self, released: Callable[[], None]) -> list[Callable[[], None]]:
+        """Return what looks after the orders held for review, one for each route that holds some."""
+        return [
+            ReviewHold(
+                route.name, route.review_hold_limit_s, self.reading.read, self.writer.submit, self.reactor.seconds,
+                self.wall, released,
+            ).look
+            for route in self.settings.route
+            if route.review == "hold"
+        ]  # fmt: skip
 
     def _shared(self, worker: VetWorker) -> Shared:
         service = self.settings.service
@@ -266,17 +263,6 @@ class _Building:
     def _broken(self, error: JournalBroken) -> None:
         emit("J_BROKEN", "critical", error=type(error).__name__)
         self.halt(BROKEN)
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Return how much of the past is kept; the log for ever where no days are given."""
-    service = settings.service
-    return Limits(
-        message_age_s=service.retention_days * _DAY_S,
-        max_bytes=service.retention_max_bytes,
-        log_age_s=service.retention_log_days * _DAY_S if service.retention_log_days else FOR_EVER_S,
-        duplicate_age_s=service.duplicate_window_days * _DAY_S,
-    )
 
 
 def node_of(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""From settings to what steers the rule: mappings read, policy, and what it allows on which day.
+"""From settings to what steers the service: mappings read, policy, what it allows on which day, what is kept how long.
 
 Law: everything that can be wrong is found here, before anything is swapped; so a reload is all or nothing (R18).
 """
@@ -11,10 +11,12 @@ from hl7calf.calf.tables import load_tables
 from hl7calf.calf.verdict import Mode, Policy
 from hl7calf.calf.vetting import Options
 from hl7calf.config import Settings, mode_in_force
+from hl7calf.service.journal.jobs import FOR_EVER_S, Limits
 from hl7calf.service.mappings import read_mappings
 from hl7calf.service.steering import Course
 
 Today = Callable[[], date]
+_DAY_S = 86_400.0
 
 
 def read_course(settings: Settings, today: Today) -> Course:
@@ -41,3 +43,14 @@ def policy_of(settings: Settings) -> Policy | None:
     if stated is None:
         return None
     return Policy(stated.id, stated.version, True, stated.sending_facilities, stated.patient_classes)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return how much of the past is kept; the log for ever where no days are given."""
+    service = settings.service
+    return Limits(
+        message_age_s=service.retention_days * _DAY_S,
+        max_bytes=service.retention_max_bytes,
+        log_age_s=service.retention_log_days * _DAY_S if service.retention_log_days else FOR_EVER_S,
+        duplicate_age_s=service.duplicate_window_days * _DAY_S,
+    )

@@ -142,8 +142,8 @@ class Watch:
         kept = self._limits.retention
         if now >= self._clock_even_at:
             return kept
-        ages = dict.fromkeys(("message_age_s", "log_age_s", "order_memory_age_s", "duplicate_age_s"), FOR_EVER_S)
-        return replace(kept, **ages)
+        ever = FOR_EVER_S
+        return replace(kept, message_age_s=ever, log_age_s=ever, order_memory_age_s=ever, duplicate_age_s=ever)
 
     def _look_at_the_store(self, now: float) -> None:
         writer = self._writer

@@ -140,6 +140,7 @@ def test_a_read_that_fails_breaks_the_journal(tmp_path: Path, disk: FailingDisk)
     with opened(tmp_path) as store:
         record(store, *[arrival(f"A{n}") for n in range(50)])
     store = opened(tmp_path, vfs="failing")
+    store._connection.execute("PRAGMA shrink_memory")  # what the check at the start has read is not read again
     disk.on_read = lambda path: READ
     with pytest.raises(JournalBroken):
         do(store, MarkDelivered(20, b"", T0))

@@ -47,10 +47,17 @@ def test_what_was_committed_is_written_back_while_the_writer_goes_on(tmp_path: P
 
 def test_an_idle_journal_is_left_alone(tmp_path: Path, disk: FailingDisk) -> None:
     with opened(tmp_path, vfs="failing") as store:
-        checkpoints = Checkpoints(store.connect_again, lambda: 0, nobody)
+        asked: list[int] = []
+
+        def commits() -> int:
+            asked.append(1)
+            return 0
+
         record(store, arrival("A1"))
+        checkpoints = Checkpoints(store.connect_again, commits, nobody)
+        wait_until(lambda: len(asked) > 0)  # its connection is open
         disk.syncs = 0
-        time.sleep(0.3)
+        wait_until(lambda: len(asked) > 3)
         assert disk.syncs == 0
         checkpoints.stop()
 
