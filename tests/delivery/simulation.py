@@ -18,7 +18,7 @@ from hl7calf.service.alarms import Alarms
 from hl7calf.service.delivery import BackOff, Decider, Patience
 from hl7calf.service.destination import Talk
 from hl7calf.service.forwarder import Forwarder, ForwarderParts
-from hl7calf.service.journal.jobs import NotPossible, Park, Recorded, Release, Retry, Skip, State
+from hl7calf.service.journal.jobs import HELD_FOR_REVIEW, NotPossible, Park, Recorded, Release, Retry, Skip, State
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.store import Store
 from hl7calf.service.journal.views import Queued
@@ -144,6 +144,7 @@ class World:
 
     def __init__(self, folder: Path, seed: int, *, keyed: bool, rough: float = 0.15) -> None:
         self.random = random.Random(seed)
+        self.reviews = random.Random(seed + 1_000_000)  # its own, so that seeds that once failed mean the same
         self.clock = Clock()
         self.folder = folder
         self.keyed = keyed
@@ -242,7 +243,8 @@ class World:
         """A message arrives from a sender."""
         key = f"K{self.random.randrange(5)}" if self.keyed else ""
         placer = f"P{self.random.randrange(8)}" if self.random.random() < 0.4 else None
-        job = arrival(name, placer=placer, lane=key or None, lane_key=key.encode(), at=self.wall())
+        park = HELD_FOR_REVIEW if self.reviews.random() < 0.05 else ""
+        job = arrival(name, placer=placer, lane=key or None, lane_key=key.encode(), at=self.wall(), park=park)
 
         def stored(recorded: Recorded) -> None:
             if recorded.held:  # perhaps freed again in the same transaction, so `committed` does not see it

@@ -106,8 +106,8 @@ class MemoryJournal:
         match job:
             case RecordArrival():
                 self.number += 1
-                state = State.QUEUED if job.forward else State.QUARANTINED
-                return Recorded(self.number, None, job.answer_code, job.answer, state)
+                state = State.PARKED if job.park else State.QUEUED if job.forward else State.QUARANTINED
+                return Recorded(self.number, None, job.answer_code, job.answer, state, bool(job.park))
             case MarkDelivered():
                 return Moved(job.message_id, State.QUEUED, State.DELIVERED)
             case MarkAttempt():

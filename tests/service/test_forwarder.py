@@ -10,7 +10,7 @@ from hl7calf.errors import JournalFull
 from hl7calf.service.alarms import Alarms
 from hl7calf.service.delivery import BackOff, Decider, Patience
 from hl7calf.service.destination import Talk
-from hl7calf.service.forwarder import HELD_FOR_REVIEW, Forwarder, ForwarderParts
+from hl7calf.service.forwarder import Forwarder, ForwarderParts
 from hl7calf.service.journal.jobs import MarkAttempt, MarkDelivered, Moved, NotPossible, Outcome, Park, Skip, State
 from hl7calf.service.journal.views import Queued
 from hl7calf.service.metrics import Metrics, RouteMetrics
@@ -335,12 +335,6 @@ def test_in_relay_a_sender_that_resends_while_the_destination_is_away_does_not_f
     bench.answer("C1")
     bench.journal.commit()
     assert len(answered) <= 5 and answered[-1] == 999
-
-
-def test_a_message_held_for_review_is_parked_with_that_reason() -> None:
-    bench = started()
-    bench.forwarder.hold_for_review(5)
-    assert bench.journal.of(Park)[0].why == HELD_FOR_REVIEW
 
 
 def test_stopping_waits_for_the_answer_in_flight_and_its_mark() -> None:

@@ -3,8 +3,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import succeed
 
-from hl7calf.service.forwarder import HELD_FOR_REVIEW
-from hl7calf.service.journal.jobs import Envelope, Moved, Release, State
+from hl7calf.service.journal.jobs import HELD_FOR_REVIEW, Envelope, Moved, Release, State
 from hl7calf.service.journal.views import MessageLine
 from hl7calf.service.review import ReviewHold
 from tests.service.doubles import MemoryJournal, events

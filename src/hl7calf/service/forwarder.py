@@ -17,13 +17,12 @@ from hl7calf.service.alarms import Alarms
 from hl7calf.service.delivery import Attempted, BackOff, Decider, Step, job_for
 from hl7calf.service.destination import Destination, Talk
 from hl7calf.service.events import emit, error_name
-from hl7calf.service.journal.jobs import MarkAttempt, NotPossible, Outcome, Park
+from hl7calf.service.journal.jobs import MarkAttempt, NotPossible, Outcome
 from hl7calf.service.journal.views import Queued
 from hl7calf.service.lines import Connect, Lines
 from hl7calf.service.metrics import RouteMetrics
 from hl7calf.service.window import Window
 
-HELD_FOR_REVIEW = "held for review"
 READ_AT_ONCE = 256
 _MARK_AGAIN_S = 1.0
 _MOST_EXPECTING = 3
@@ -101,11 +100,6 @@ class Forwarder:
         waiting = self._expecting.setdefault(message_id, [])
         del waiting[:-_MOST_EXPECTING]  # a sender that resends while the destination is away; the oldest have left
         waiting.append(answered)
-
-    def hold_for_review(self, message_id: int) -> None:
-        """Keep a message until a person releases it, or its time is over."""
-        job = Park(message_id, HELD_FOR_REVIEW, self._parts.wall(), Outcome.REFUSED)
-        self._parts.writer.submit(job).addCallbacks(lambda _: self.reread(), lambda _: self.reread())
 
     def reread(self) -> None:
         """Something was decided about the queue: look at the store again."""

@@ -57,6 +57,7 @@ class Arrival:
         silent: it gets no answer (a torn frame).
         close: the connection ends after its answer.
         answers: code and bytes of each acknowledgment, once they are known.
+        park: why a person must look before it goes, if one must.
         given_up: its vetting failed; what the vetting thread still decides does not count.
         settle: takes the verdict's decisions off the order memory in flight.
     """
@@ -73,6 +74,7 @@ class Arrival:
     forward: bool = True
     lane: str = ""
     answers: tuple[tuple[str, bytes], ...] = ()
+    park: str = ""
     ready: bool = False
     given_up: bool = False
     settle: Callable[[], None] | None = None
@@ -82,7 +84,7 @@ class Outcomes(Protocol):
     """Who is told what became of an arrival."""
 
     def prepare(self, arrival: Arrival) -> None:
-        """Fill in `answers` before the arrival is recorded."""
+        """Fill in `answers` and `park` before the arrival is recorded."""
 
     def stored(self, arrival: Arrival, recorded: Recorded) -> None:
         """It is on disk."""
@@ -246,7 +248,7 @@ class Intake:
         code, answer = arrival.answers[-1] if arrival.answers else ("", b"")
         job = RecordArrival(
             receipt, arrival.verdict, arrival.fault, arrival.lane, arrival.forward, lane_key=key, answer_code=code,
-            answer=answer,
+            answer=answer, park=arrival.park,
         )  # fmt: skip
         self._parts.writer.submit(job).addCallbacks(
             self._recorded, self._not_recorded, callbackArgs=(arrival,), errbackArgs=(arrival,)

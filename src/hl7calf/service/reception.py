@@ -16,7 +16,7 @@ from hl7calf.service.acknowledging import Acknowledger
 from hl7calf.service.answers import Place
 from hl7calf.service.events import emit
 from hl7calf.service.intake import Arrival, Intake, IntakeParts, Peer
-from hl7calf.service.journal.jobs import Recorded, State
+from hl7calf.service.journal.jobs import HELD_FOR_REVIEW, Recorded, State
 from hl7calf.service.journal.views import Queued
 from hl7calf.service.lanes import LaneRule
 from hl7calf.service.senders import MOST_KEPT_BYTES
@@ -36,9 +36,6 @@ class Onward(Protocol):
 
     def expect(self, message_id: int, answered: Callable[[bytes], None]) -> None:
         """Call `answered` with the destination's answer, once the message's fate is on disk."""
-
-    def hold_for_review(self, message_id: int) -> None:
-        """Keep a message until a person releases it or its time is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,9 @@ class Reception:
         self.intake.refuse(arrival, Fault(fault.code, fault.why, "AR"))
 
     def prepare(self, arrival: Arrival) -> None:
-        """Build the answer that will be given when the arrival is stored, so that it is stored with it."""
+        """Decide what is stored with the arrival: whether a person must look first, and the answer given then."""
+        if self._manners.review_hold and arrival.verdict is not None and arrival.verdict.action is Action.REVIEW:
+            arrival.park = HELD_FOR_REVIEW
         if arrival.silent or (self._manners.relay and arrival.forward):
             return
         if arrival.forward:
@@ -146,11 +145,7 @@ class Reception:
             self._relay(arrival, recorded)
         else:
             self._answer(arrival, COMMITTED if arrival.forward else NOT_COMMITTED)
-        if not fresh or not arrival.forward:
-            return
-        if self._manners.review_hold and arrival.verdict is not None and arrival.verdict.action is Action.REVIEW:
-            self._onward.hold_for_review(recorded.message_id)
-        elif not recorded.held:
+        if fresh and arrival.forward and not recorded.held:
             outbound = arrival.payload if arrival.verdict is None else arrival.verdict.outbound
             self._onward.feed(
                 Queued(

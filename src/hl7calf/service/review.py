@@ -13,8 +13,7 @@ from twisted.python.failure import Failure
 
 from hl7calf.service.delivery import US
 from hl7calf.service.events import emit, error_name
-from hl7calf.service.forwarder import HELD_FOR_REVIEW
-from hl7calf.service.journal.jobs import Release, State
+from hl7calf.service.journal.jobs import HELD_FOR_REVIEW, Release, State
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.views import MessageLine
 

@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from hl7calf.calf.verdict import Action, Fault
 from hl7calf.service.journal.arrivals import duplicate_digest
-from hl7calf.service.journal.jobs import Envelope, MarkDelivered, Park, Receipt, Skip, State
+from hl7calf.service.journal.jobs import (
+    HELD_FOR_REVIEW,
+    Envelope,
+    MarkDelivered,
+    Park,
+    Receipt,
+    Recorded,
+    Release,
+    Skip,
+    State,
+)
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.store import Store
 from tests.service.journal.building import T0, arrival, do, opened, payload, record, upgraded, verdict
@@ -174,3 +184,35 @@ def test_no_two_different_headers_read_as_the_same_message(one: tuple[bytes, ...
         return duplicate_digest(Receipt("r", "h", 1, T0, b"", envelope), b"")
 
     assert (digest(one) == digest(other)) == (one == other)
+
+
+def test_a_message_to_be_looked_at_is_parked_in_the_transaction_that_records_it(store: Store, reader: Reader) -> None:
+    held, behind, other = store.run(
+        [arrival("A1", placer="P-1", park=HELD_FOR_REVIEW), arrival("A2", placer="P-1"), arrival("A3", placer="P-2")]
+    )
+    assert isinstance(held, Recorded) and isinstance(behind, Recorded) and isinstance(other, Recorded)
+    assert [(one.state, one.held, one.ack) for one in (held, behind, other)] == [
+        (State.PARKED, True, "AA"), (State.QUEUED, True, "AA"), (State.QUEUED, False, "AA"),
+    ]  # fmt: skip
+    assert do(store, arrival("A4", placer="P-1")).held, "also in a later transaction"
+    assert [one.message_id for one in reader.outbox_head("orders", "orders", 9)] == [3]
+    [parked] = reader.messages(State.PARKED)
+    assert (parked.message_id, parked.why) == (1, HELD_FOR_REVIEW)
+    message = reader.message(1)
+    assert message is not None and [line.outcome for line in message.history] == ["parked"]
+    assert [entry.kind for entry in reader.entries()].count("parked") == 1
+    assert reader.books().balanced and reader.recount() == reader.books_by_route()
+
+
+def test_what_waits_behind_it_goes_when_it_is_released_in_its_old_order(store: Store, reader: Reader) -> None:
+    record(store, arrival("A1", placer="P-1", park=HELD_FOR_REVIEW), arrival("A2", placer="P-1"))
+    moved = do(store, Release(1, "anna", "looked at", T0))
+    assert (moved.before, moved.after, moved.affected) == (State.PARKED, State.QUEUED, 1)
+    assert [one.message_id for one in reader.outbox_head("orders", "orders", 9)] == [1, 2]
+
+
+def test_a_resend_of_a_parked_message_is_no_second_one(store: Store, reader: Reader) -> None:
+    record(store, arrival("A1", park=HELD_FOR_REVIEW))
+    again = do(store, arrival("A1", park=HELD_FOR_REVIEW))
+    assert (again.duplicate_of, again.state) == (1, State.PARKED)
+    assert reader.books().parked == 1

@@ -59,7 +59,8 @@ def test_rows_of_any_number_are_inserted(store: Store, number: int) -> None:
 def test_the_first_free_message_of_a_touched_lane_becomes_its_head(store: Store, reader: Reader) -> None:
     one = ledger(store)
     one.insert(
-        "insert_outbox", [(7, "orders", "a", 0), (8, "orders", "a", 0), (9, "orders", "b", 2), (10, "orders", "b", 0)]
+        "insert_outbox",
+        [(7, "orders", "a", 0, ""), (8, "orders", "a", 0, ""), (9, "orders", "b", 2, ""), (10, "orders", "b", 0, "")],
     )
     for lane in "abc":
         one.touch("orders", lane)

@@ -84,7 +84,7 @@ def test_no_sql_stands_in_python() -> None:
 
 
 def test_an_insert_for_many_rows_repeats_its_values_and_keeps_the_rest() -> None:
-    assert sql_for_rows("insert_outbox", 2).endswith("VALUES (?, ?, ?, ?), (?, ?, ?, ?)")
+    assert sql_for_rows("insert_outbox", 2).endswith("VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)")
     many = sql_for_rows("insert_hold", 3)
     assert many.count("(?, ?, ?, ?)") == 3
     assert many.endswith("ON CONFLICT DO NOTHING")

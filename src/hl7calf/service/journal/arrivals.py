@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from hl7calf.calf.verdict import Fault, Verdict
 from hl7calf.service.journal.entries import is_logged, message_fields
-from hl7calf.service.journal.holds import FREE, HELD, hold_keys, must_wait
+from hl7calf.service.journal.holds import FREE, HELD, PARKED, hold_keys, must_wait
 from hl7calf.service.journal.jobs import Receipt, RecordArrival, Recorded, State
 from hl7calf.service.journal.ledger import Ledger
 from hl7calf.service.journal.query import Row, microseconds
@@ -131,7 +131,7 @@ def _record_new(
     message_id = ledger.next_message_id
     ledger.next_message_id += 1
     at = microseconds(receipt.received_at)
-    state = State.QUEUED if job.forward else State.QUARANTINED if job.quarantine else State.REJECTED
+    state = _first_state(job)
     outbound = verdict.outbound if verdict and verdict.changed else None
     sha256_out = sha256_in if outbound is None else hashlib.sha256(outbound).digest()
     entry = None
@@ -143,6 +143,8 @@ def _record_new(
     rows.messages.append(_message_row(message_id, at, job, state, fault, code, entry))
     rows.payloads.append((message_id, sha256_in, sha256_out, receipt.payload, outbound))
     held = job.forward and _enqueue(ledger, job, message_id, rows, blocked_now)
+    if state is State.PARKED:
+        _note_parked(ledger, job, message_id, at)
     if verdict is not None and job.forward and (verdict.remember or verdict.forget):
         _remember(ledger, verdict, at)
     ledger.count(receipt.route, "received")
@@ -150,18 +152,33 @@ def _record_new(
     return Recorded(message_id, None, code, job.answer, state, held)
 
 
+def _first_state(job: RecordArrival) -> State:
+    if job.forward:
+        return State.PARKED if job.park else State.QUEUED
+    return State.QUARANTINED if job.quarantine else State.REJECTED
+
+
+def _note_parked(ledger: Ledger, job: RecordArrival, message_id: int, at: int) -> None:
+    """Write down that a message is parked from the start; whoever comes behind it with a key of it is held."""
+    route = job.receipt.route
+    ledger.routes_with_parked.add(route)
+    note_history(ledger, message_id, at, "parked", job.park)
+    ledger.log_decision(job.receipt.received_at, "parked", "", job.park, route, message_id, {"do": "park"})
+
+
 def _enqueue(
     ledger: Ledger, job: RecordArrival, message_id: int, rows: _Rows, blocked_now: set[tuple[str, bytes]]
 ) -> bool:
-    """Lay out the outbox row and the keys; tell whether the message has to wait behind a parked one."""
+    """Lay out the outbox row and the keys; tell whether the message is parked or has to wait behind a parked one."""
     route = job.receipt.route
     keys = hold_keys(job.verdict, job.lane_key)
-    held = False
-    if keys and route in ledger.routes_with_parked:
+    held = bool(job.park)
+    if keys and not held and route in ledger.routes_with_parked:
         held = any((route, key) in blocked_now for key in keys) or must_wait(ledger, route, keys, message_id)
     if held:
         blocked_now.update((route, key) for key in keys)
-    rows.outbox.append((message_id, route, job.lane, HELD if held else FREE))
+    blocked = PARKED if job.park else HELD if held else FREE
+    rows.outbox.append((message_id, route, job.lane, blocked, job.park))
     rows.holds += [(route, key, message_id, int(held)) for key in keys]
     ledger.touch(route, job.lane)
     return held

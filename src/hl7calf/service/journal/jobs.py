@@ -73,6 +73,7 @@ class RecordArrival:
             when empty (strict FIFO) only later messages of the same placer order.
         answer_code: MSA-1 that is answered once this is on disk; by default AA, or the fault's own.
         answer: the bytes of that acknowledgment, kept for `explain`; comes back in `Recorded.answer`.
+        park: why a person must look first; the message is parked from the start, so nothing can overtake it.
 
     Returns: Recorded
     """
@@ -86,6 +87,7 @@ class RecordArrival:
     lane_key: bytes = b""
     answer_code: str = ""
     answer: bytes = b""
+    park: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,8 @@ class CarryOut:
 
 
 FOR_EVER_S = 1e12
+HELD_FOR_REVIEW = "held for review"
+"""Why an order is parked that a person must look at before it goes (`review = "hold"`)."""
 
 
 @dataclass(frozen=True, slots=True)

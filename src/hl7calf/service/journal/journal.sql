@@ -65,7 +65,7 @@ INSERT INTO payload (message_id, sha256_in, sha256_out, inbound, outbound) VALUE
 
 -- name: insert_outbox
 -- It is to be forwarded.
-INSERT INTO outbox (message_id, route, lane, blocked) VALUES (?, ?, ?, ?);
+INSERT INTO outbox (message_id, route, lane, blocked, why) VALUES (?, ?, ?, ?, ?);
 
 -- name: insert_hold
 -- What it shares with others that must not overtake it.

@@ -29,7 +29,7 @@ class Recorded:
 
     For a duplicate, everything here is that of the message it repeats (`duplicate_of == message_id`):
     acknowledge it again, never forward it again. `delivered_ack` is the destination's answer when there is one
-    already (for routes that relay it).
+    already (for routes that relay it). `held`: it is parked, or waits behind a parked one; it may not be sent now.
     """
 
     message_id: int
