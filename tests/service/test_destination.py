@@ -1,4 +1,5 @@
 import pytest
+from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -146,3 +147,39 @@ def test_the_owner_is_told_once_that_a_connection_is_gone(bench: Bench) -> None:
     bench.line.connectionLost(Failure(ConnectionDone()))
     assert bench.owner.told == ["stands", "lost: enough"]
     assert bench.clock.getDelayedCalls() == []
+
+
+def tls_bench() -> Bench:
+    bench = Bench(Talk(ack_timeout_s=30, tls=True))
+    bench.line.handshakeCompleted()
+    return bench
+
+
+def alert(words: str) -> Failure:
+    return Failure(SSL.Error([("SSL routines", "", words)]))
+
+
+@pytest.mark.parametrize("words", ["tlsv13 alert certificate required", "tlsv1 alert unknown ca"])
+def test_a_destination_that_refuses_our_certificate_after_the_handshake_has_read_nothing(words: str) -> None:
+    bench = tls_bench()
+    bench.send()
+    bench.line.connectionLost(alert(words))
+    assert bench.outcomes == [Outcome.UNREACHABLE] and not bench.line.used
+    assert bench.owner.told[-1] == f"lost: TLS: {words}"
+
+
+@pytest.mark.parametrize("words", ["unexpected eof while reading", "tlsv1 alert internal error"])
+def test_any_other_end_of_a_tls_connection_after_a_send_is_unknown(words: str) -> None:
+    bench = tls_bench()
+    bench.send()
+    bench.line.connectionLost(alert(words))
+    assert bench.outcomes == [Outcome.UNKNOWN]
+
+
+def test_a_destination_that_has_answered_once_knows_our_certificate() -> None:
+    bench = tls_bench()
+    bench.send("A1")
+    bench.line.dataReceived(frame(ack("A1")))
+    bench.send("A2")
+    bench.line.connectionLost(alert("tlsv13 alert certificate expired"))
+    assert bench.outcomes == [Outcome.DELIVERED, Outcome.UNKNOWN]

@@ -12,7 +12,7 @@ from tests.service.doubles import Transport, ack, frame, message
 
 
 class Bench:
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self, count: int = 1, talk: Talk | None = None) -> None:
         self.clock = Clock()
         self.attempts: list[tuple[Any, Deferred[Any]]] = []
         self.changes = 0
@@ -20,7 +20,7 @@ class Bench:
         self.lines = Lines(
             self._connect,
             count,
-            Talk(),
+            talk or Talk(),
             BackOff(1, 8, lambda: 1.0),
             self.clock,
             self._changed,
@@ -130,6 +130,34 @@ def test_an_answer_ends_the_suspicion_and_a_later_loss_is_mended_at_once() -> No
     assert len(bench.failures) == 1, "it was there, so this is no sign of its being away"
     bench.lines.want(1)
     assert len(bench.attempts) == 1
+
+
+def test_a_destination_that_never_shakes_hands_is_one_connection_and_given_up_in_time() -> None:
+    bench = Bench(count=2, talk=Talk(tls=True, handshake_s=3.0))
+    bench.lines.want(1)
+    line = bench.connect()
+    for _ in range(20):
+        bench.lines.want(1)
+    assert bench.attempts == [] and bench.lines.free() is None, "it is not done, so no other is begun"
+    bench.clock.advance(3.0)
+    assert line.transport.aborted
+    assert bench.failures == [("TLS: no answer in time", 1.0)]
+    line.handshakeCompleted()
+    assert bench.lines.open_count == 0, "too late"
+    bench.clock.advance(1.0)
+    bench.lines.want(1)
+    bench.connect().handshakeCompleted()
+    assert bench.lines.open_count == 1
+    assert bench.clock.getDelayedCalls() == []
+
+
+def test_closing_ends_a_handshake_too() -> None:
+    bench = Bench(talk=Talk(tls=True))
+    bench.lines.want(1)
+    line = bench.connect()
+    bench.lines.close()
+    assert line.transport.aborted and bench.failures == []
+    assert bench.clock.getDelayedCalls() == []
 
 
 def test_after_closing_nothing_is_opened_and_what_comes_late_is_closed() -> None:

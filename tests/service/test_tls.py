@@ -6,15 +6,8 @@ from OpenSSL import SSL
 from twisted.python.failure import Failure
 
 from hl7calf.service.certificates import TlsFiles
-from hl7calf.service.tls import (
-    ClientContexts,
-    ClientTls,
-    ServerContexts,
-    ServerTls,
-    allowed_senders,
-    raw_socket,
-    why_refused,
-)
+from hl7calf.service.tls import ServerContexts, ServerTls, allowed_senders, raw_socket, why_refused
+from hl7calf.service.tls_client import ClientContexts, ClientTls
 
 
 @pytest.fixture

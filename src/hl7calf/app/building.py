@@ -42,7 +42,8 @@ from hl7calf.service.rule import Rule, Terms
 from hl7calf.service.running import Inside, Running, RunningRoute
 from hl7calf.service.sockets import server_endpoint
 from hl7calf.service.steering import Course, Steering
-from hl7calf.service.tls import ClientContexts, ServerContexts
+from hl7calf.service.tls import ServerContexts
+from hl7calf.service.tls_client import ClientContexts
 from hl7calf.service.vetdoor import VetDoor
 from hl7calf.service.vetworker import VetWorker
 from hl7calf.service.watch import Watch, WatchLimits

@@ -34,7 +34,8 @@ from hl7calf.service.reception import Manners, Reception
 from hl7calf.service.rule import RouteRule, Rule
 from hl7calf.service.running import RunningRoute
 from hl7calf.service.sockets import client_endpoint, server_endpoint
-from hl7calf.service.tls import ClientContexts, ClientTls, ServerContexts, ServerTls
+from hl7calf.service.tls import ServerContexts, ServerTls
+from hl7calf.service.tls_client import ClientContexts, ClientTls
 from hl7calf.service.vetworker import VetWorker
 from hl7calf.wire.mllp import Blocks, Deframer, FrameLimits
 
@@ -146,6 +147,7 @@ def _forwarder(
         route.forward_tls is not None,
         Blocks(*route.forward_block_characters),
         route.forward_dead_after_s,
+        route.connect_timeout_s,
     )
     return Forwarder(
         route.name,

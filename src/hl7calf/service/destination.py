@@ -18,14 +18,15 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from hl7calf.errors import WireError
-from hl7calf.service.delivery import Attempted, garbled, judge, unanswered
+from hl7calf.service.delivery import Attempted, garbled, judge, unanswered, unreachable
 from hl7calf.service.events import error_name
-from hl7calf.service.tls import raw_socket
+from hl7calf.service.tls import raw_socket, tls_refusal
 from hl7calf.wire.ack import read_ack
 from hl7calf.wire.mllp import USUAL_BLOCKS, Blocks, Deframer, Frame, FrameLimits, enframe
 
 _ANSWER_LIMITS = FrameLimits(max_frame_bytes=1024 * 1024)  # an acknowledgment with many ERR; ORR with its orders
 _REMEMBERED_ACCEPTS = 64
+_REFUSES_US = ("certificate", "unknown ca", "access denied")  # words of the alerts about a client (RFC 8446 §6.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Talk:
         tls: a connection stands when the handshake is done, not before.
         blocks: its block characters.
         dead_after_s: bytes that the other machine does not take are given up after this (F15).
+        handshake_s: TLS must be agreed within this time.
     """
 
     ack_timeout_s: float = 30.0
@@ -44,6 +46,7 @@ class Talk:
     tls: bool = False
     blocks: Blocks = USUAL_BLOCKS
     dead_after_s: float = 30.0
+    handshake_s: float = 10.0
 
 
 class Owner(Shape):
@@ -82,6 +85,7 @@ class Destination(Protocol):
         self._timer: Any = None
         self._accepted: deque[bytes] = deque(maxlen=_REMEMBERED_ACCEPTS)
         self._junk = False
+        self._heard = False  # anything, ever
         self._gone = False
         self.stood = False
         self.used = False
@@ -93,12 +97,17 @@ class Destination(Protocol):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
             _user_timeout(raw_socket(transport), self._talk.dead_after_s)
-        if not self._talk.tls:
+        if self._talk.tls:
+            self._timer = self._clock.callLater(self._talk.handshake_s, self.close, "TLS: no answer in time")
+        else:
             self._stands()
 
     def handshakeCompleted(self) -> None:
         """TLS is agreed and the other side's name checked."""
-        self._stands()
+        if not self._gone:
+            self._timer.cancel()
+            self._timer = None
+            self._stands()
 
     def _stands(self) -> None:
         self.stood = True
@@ -127,6 +136,7 @@ class Destination(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the destination says."""
+        self._heard = True
         items = self._deframer.feed(data)
         if not items and self._answered is not None and not self._deframer.in_frame:
             self._junk = True
@@ -187,9 +197,9 @@ class Destination(Protocol):
         if self._gone:
             return
         self._gone = True
-        if self._timer is not None:
+        if self._timer is not None and self._timer.active():
             self._timer.cancel()
-            self._timer = None
+        self._timer = None
         transport = self.transport
         if transport is not None:
             getattr(transport, "abortConnection", transport.loseConnection)()
@@ -199,20 +209,19 @@ class Destination(Protocol):
         """Tell whoever waits: sent and not answered is unknown (A10)."""
         if self._gone:
             return
+        refusal = tls_refusal(self.transport, reason) if self._talk.tls and not self._heard else ""
+        if refusal and (not self.stood or any(word in refusal for word in _REFUSES_US)):
+            self.used = False  # who refuses our certificate has read nothing, also where TLS 1.3 says so late
+            self._end(unreachable(f"TLS: {refusal}"), f"TLS: {refusal}")
+            return
         within = " in the middle of its answer" if self._deframer.in_frame else ""
         why = f"the destination closed the connection{within} ({error_name(reason)})"
         self._end(unanswered(why), why)
 
 
-def handle_of(transport: object) -> socket.socket | None:
-    """Return the socket of a plain TCP connection; None under TLS and in tests."""
-    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
-    return handle if isinstance(handle, socket.socket) else None
-
-
 def _ended(transport: object) -> bool:
-    """Tell whether the other side has closed a plain TCP connection; looks without taking anything."""
-    handle = handle_of(transport)
+    """Tell whether the other side has closed the connection; looks without taking anything."""
+    handle = raw_socket(transport)
     if handle is None:
         return False
     try:

@@ -203,7 +203,7 @@ class Forwarder:
             parts.alarms.sound("D_POISONED", parts.clock.seconds(), self._route, message=item.message_id)
         if self._relay and attempted.outcome is Outcome.REFUSED:
             step = Step.SKIP  # the sender is told, and decides
-        if attempted.outcome is not Outcome.DELIVERED:
+        if attempted.outcome in _SIGNS:  # that it cannot be reached was said when the connection was lost
             emit(
                 _SIGNS[attempted.outcome],
                 "warn",

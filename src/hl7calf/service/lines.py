@@ -59,6 +59,7 @@ class Lines:
         self.stray = stray
         self._open: list[Destination] = []
         self._opening: set[Deferred[IProtocol]] = set()
+        self._shaking: set[Destination] = set()  # made, and TLS not yet agreed
         self._failures = 0
         self._timer: Any = None
         self._closed = False
@@ -78,15 +79,19 @@ class Lines:
     def want(self, lanes: int) -> None:
         """See that connections are opened for so many lanes, unless the destination is left in peace for now."""
         most = 1 if self._failures else lanes
-        for _ in range(min(most - len(self._opening), self._count - len(self._open) - len(self._opening))):
+        opening = len(self._opening) + len(self._shaking)
+        for _ in range(min(most - opening, self._count - len(self._open) - opening)):
             if self._closed or self._timer is not None:
                 return
-            opening = self._connect(_Lines(self._make))
-            self._opening.add(opening)
-            opening.addCallbacks(self._connected, self._not_connected, callbackArgs=(opening,), errbackArgs=(opening,))
+            made = self._connect(_Lines(self._make))
+            self._opening.add(made)
+            made.addCallbacks(self._connected, self._not_connected, callbackArgs=(made,), errbackArgs=(made,))
 
     def _make(self) -> Destination:
-        return Destination(self._clock, self._talk, self)
+        destination = Destination(self._clock, self._talk, self)
+        if self._talk.tls:
+            self._shaking.add(destination)
+        return destination
 
     def _connected(self, protocol: IProtocol, opening: "Deferred[IProtocol]") -> None:
         self._opening.discard(opening)
@@ -98,6 +103,7 @@ class Lines:
 
     def stands(self, destination: Destination) -> None:
         """A connection can be used."""
+        self._shaking.discard(destination)
         if self._closed:
             destination.close("the service stops")
             return
@@ -106,6 +112,7 @@ class Lines:
 
     def lost(self, destination: Destination, why: str) -> None:
         """A connection is gone."""
+        self._shaking.discard(destination)
         if destination in self._open:
             self._open.remove(destination)
         if not self._closed and not destination.used:
@@ -138,7 +145,7 @@ class Lines:
             self._timer = None
         for opening in list(self._opening):
             opening.cancel()
-        for line in list(self._open):
+        for line in [*self._open, *self._shaking]:
             line.close("the service stops")
 
 

@@ -23,7 +23,8 @@ from hl7calf.service.journal.store import Store
 from hl7calf.service.journal.writer import Writer
 from hl7calf.service.listener import Listener
 from hl7calf.service.reading import ReadingThread
-from hl7calf.service.tls import ClientContexts, ServerContexts
+from hl7calf.service.tls import ServerContexts
+from hl7calf.service.tls_client import ClientContexts
 from hl7calf.service.vetworker import VetWorker
 from hl7calf.service.watch import Watch
 

@@ -12,7 +12,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from hl7calf.service.certificates import TlsFiles
-from hl7calf.service.tls import ClientContexts, ClientTls, ServerContexts, ServerTls
+from hl7calf.service.tls import ServerContexts, ServerTls
+from hl7calf.service.tls_client import ClientContexts, ClientTls
 
 __all__ = ["ClientTls", "ServerTls", "TlsFiles", "client_endpoint", "server_endpoint"]
 

@@ -1,4 +1,4 @@
-"""TLS on both sides: who may come in, why somebody may not, and new files without a dropped connection.
+"""TLS: what both sides share; who may come in, why somebody may not, and new files without a dropped connection.
 
 Law: TLS 1.2 and later, forward secrecy, keys and signatures of at least 112 bits; no renegotiation and no resumption,
 so that each connection is checked in full. A refusal has its reason in OpenSSL's own words, never in the peer's.
@@ -14,8 +14,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509StoreFlags
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
-from twisted.internet.ssl import TLSVersion, optionsForClientTLS, platformTrust, trustRootFromCertificates
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -35,9 +34,10 @@ _REASONS = {  # X509_V_ERR_*, openssl-verification-options(1)
     9: "certificate not yet valid", 10: "certificate expired", 18: "self-signed certificate",
     19: "self-signed certificate in the chain", 20: "issued by an unknown authority",
     21: "issued by an unknown authority", 3: "no revocation list of its authority", 12: "revocation list expired",
-    23: "certificate revoked", 26: "not a client certificate", 66: "key too small", 67: "authority's key too small",
-    68: "signature too weak",
+    23: "certificate revoked", 26: "not a certificate for this side", 66: "key too small",
+    67: "authority's key too small", 68: "signature too weak",
 }  # fmt: skip
+_NO_WORDS = "no reason given"
 _NO_RENEGOTIATION = 100  # the alert with which OpenSSL answers a wish to renegotiate (RFC 5246 §7.2.2)
 
 
@@ -57,45 +57,54 @@ class ServerTls:
     clients: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ClientTls:
-    """Whom to trust (None: the system's authorities), under which name, and who we are, if asked."""
-
-    name: str
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-
 def server_context(tls: ServerTls) -> SSL.Context:
     """Build the listening side's context; with `client_ca` a peer without a valid certificate is refused.
 
     Raises:
         TlsFiles: the files do not fit.
     """
-    context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    context.set_cipher_list(SUITES)
-    context.set_options(
-        SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE
-    )
-    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context = new_context(SSL.TLS_SERVER_METHOD)
+    context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
     context.set_info_callback(_note_alert)
-    _identify(context, tls.certificate, tls.key)
+    identify(context, tls.certificate, tls.key)
     if tls.client_ca is not None:
-        store: Any = context.get_cert_store()
-        for authority in read_certificates(tls.client_ca):
-            store.add_cert(authority.original)
+        trust(context, tls.client_ca)
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verifier(tls.clients))
     if tls.revoked is not None:
-        store = context.get_cert_store()
+        store: Any = context.get_cert_store()
         for revocations in read_revocations(tls.revoked):
             store.add_crl(revocations)
         store.set_flags(X509StoreFlags.CRL_CHECK)
     return context
 
 
-def _identify(context: SSL.Context, certificate: Path, key: Path) -> None:
+def new_context(method: int) -> SSL.Context:
+    """Build what both sides have in common."""
+    context = SSL.Context(method)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_cipher_list(SUITES)
+    context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    return context
+
+
+def trust(context: SSL.Context, authorities: Path) -> None:
+    """Trust these authorities alone.
+
+    Raises:
+        TlsFiles: they cannot be read.
+    """
+    store: Any = context.get_cert_store()
+    for authority in read_certificates(authorities):
+        store.add_cert(authority.original)
+
+
+def identify(context: SSL.Context, certificate: Path, key: Path) -> None:
+    """Show this certificate, with the chain behind it.
+
+    Raises:
+        TlsFiles: the files do not fit.
+    """
     own = read_own(certificate, key)
     try:
         context.use_privatekey(own.privateKey.original.to_cryptography_key())
@@ -109,7 +118,7 @@ def _identify(context: SSL.Context, certificate: Path, key: Path) -> None:
 def _verifier(clients: Mapping[str, Sequence[str]]) -> Any:
     def verified(connection: SSL.Connection, certificate: X509, error: int, depth: int, fine: int) -> bool:
         """Note what OpenSSL found, and look at the names of a certificate that is fine."""
-        why = "" if fine else _REASONS.get(error, f"certificate not accepted, OpenSSL's error {error}")
+        why = "" if fine else reason_of(error)
         notes = connection.get_app_data().notes
         if fine and depth == 0:
             notes["senders"] = senders = senders_of(names_of(certificate.to_cryptography()), clients)
@@ -119,6 +128,11 @@ def _verifier(clients: Mapping[str, Sequence[str]]) -> Any:
         return not why
 
     return verified
+
+
+def reason_of(error: int) -> str:
+    """Return in words why OpenSSL did not accept a certificate."""
+    return _REASONS.get(error, f"certificate not accepted, OpenSSL's error {error}")
 
 
 def _note_alert(connection: SSL.Connection, where: int, value: int) -> None:
@@ -158,44 +172,6 @@ class ServerContexts:
         return connection
 
 
-@implementer(IOpenSSLClientConnectionCreator)
-class ClientContexts:
-    """The contexts towards one destination: the one in force, for new connections."""
-
-    def __init__(self, tls: ClientTls) -> None:
-        self.tls = tls
-        self.context = self.read()
-
-    def read(self) -> Any:
-        """Read the files anew, changing nothing.
-
-        Raises:
-            TlsFiles: they do not fit.
-        """
-        tls = self.tls
-        trust = platformTrust() if tls.ca is None else trustRootFromCertificates(read_certificates(tls.ca))
-        more: dict[str, Any] = {"raiseMinimumTo": TLSVersion.TLSv1_2}
-        if tls.certificate is not None and tls.key is not None:
-            own = read_own(tls.certificate, tls.key)
-            more["privateKey"] = own.privateKey.original.to_cryptography_key()
-            more["certificate"] = own.original.to_cryptography()
-            more["extraCertChain"] = [one.to_cryptography() for one in read_chain(tls.certificate)]
-        try:
-            return optionsForClientTLS(tls.name, trust, extraCertificateOptions=more)
-        except SSL.Error as wrong:
-            raise TlsFiles(f"{tls.certificate.name if tls.certificate else tls.name}: {_words(wrong)}") from None
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Our certificate and the authorities, whose end is watched."""
-        return tuple(path for path in (self.tls.certificate, self.tls.ca) if path is not None)
-
-    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
-        """Make one connection's TLS."""
-        made: SSL.Connection = self.context.clientConnectionForTLS(protocol)
-        return made
-
-
 def _refuse(protocol: Any) -> None:
     """Cut a connection, not from within OpenSSL's callback."""
     from twisted.internet import reactor  # the one that runs the connection
@@ -209,14 +185,22 @@ def why_refused(transport: object, reason: Failure) -> str:
     noted = getattr(transport, "notes", {}).get("why", "")
     if noted:
         return str(noted)
-    return _words(reason.value) if reason.value is not None else "no reason given"
+    return _words(reason.value) if reason.value is not None else _NO_WORDS
+
+
+def tls_refusal(transport: object, reason: Failure) -> str:
+    """Return why TLS failed on a connection that was lost; "" when it was lost for another reason."""
+    noted = getattr(transport, "notes", {}).get("why", "")
+    failed = reason.type is not None and issubclass(reason.type, SSL.Error)
+    words = why_refused(transport, reason) if noted or failed else ""
+    return "" if words == _NO_WORDS else words
 
 
 def _words(wrong: BaseException) -> str:
     """Return OpenSSL's own words for an error: constants of its source, nothing of a file or a peer."""
     errors = wrong.args[0] if wrong.args and isinstance(wrong.args[0], list) else []
     words = [str(error[-1]) for error in errors if isinstance(error, tuple) and error]
-    return next((word for word in reversed(words) if word), "no reason given")
+    return next((word for word in reversed(words) if word), _NO_WORDS)
 
 
 def allowed_senders(transport: object) -> frozenset[bytes]:
