@@ -3,10 +3,10 @@ from twisted.internet.task import Clock
 
 from hl7calf.calf.verdict import Mode
 from hl7calf.errors import JournalError
-from hl7calf.service.control import Actions, ControlDesk
+from hl7calf.service.control import Actions, ControlDesk, Prepared
 from hl7calf.service.journal.jobs import CarriedOut, CarryOut
 from hl7calf.service.journal.views import Control, Request
-from tests.service.doubles import MemoryJournal, events
+from tests.service.doubles import MemoryJournal, events, order, upgraded
 
 
 def wanted(mode: Mode | None = None, paused: bool = False) -> Control:
@@ -28,17 +28,23 @@ class Bench:
         self.error: Exception | None = None
         self.journal.answers[CarryOut] = self._carried
         self.reloading: Deferred[tuple[bool, str]] = succeed((True, "reloaded"))
+        self.vetting: Deferred[Prepared] = Deferred()
         actions = Actions(
             lambda mode: self.done.append(f"mode {mode}"),
             lambda paused: self.done.append(f"pause {paused}"),
             lambda: self.done.append("queue"),
             self._reload,
+            self._vet_again,
         )
         self.desk = ControlDesk(self, self.journal.submit, actions, self.clock, lambda: 1000.0, poll_s=0.2)
 
     def _reload(self) -> "Deferred[tuple[bool, str]]":
         self.done.append("reload")
         return self.reloading
+
+    def _vet_again(self, request: Request) -> "Deferred[Prepared]":
+        self.done.append(f"vet {request.message_id}")
+        return self.vetting
 
     def _carried(self, job: CarryOut) -> CarriedOut:
         kind = next(one.kind for one in self.open if one.request_id == job.request_id)
@@ -108,6 +114,27 @@ def test_a_reload_is_done_first_and_then_answered_with_what_came_of_it() -> None
         False,
         "nothing was changed: x.csv",
     )
+
+
+def test_what_a_reviewer_wants_raised_is_vetted_first_and_settled_when_the_journal_has_answered() -> None:
+    bench = Bench()
+    bench.open = [request(1, "raise")]
+    bench.desk.look()
+    assert bench.done[-1] == "vet 5" and bench.journal.of(CarryOut) == []
+    found = upgraded(order())
+    bench.vetting.callback(Prepared(True, "", found, lambda: bench.done.append("settled")))
+    assert bench.journal.of(CarryOut)[0].verdict is found and "settled" not in bench.done
+    bench.journal.commit()
+    assert [one for one in bench.done if one in ("settled", "queue")] == ["settled", "queue"]
+
+
+def test_a_raise_that_could_not_be_recorded_is_settled_too() -> None:
+    bench = Bench()
+    bench.open = [request(1, "raise")]
+    bench.vetting = succeed(Prepared(settle=lambda: bench.done.append("settled")))
+    bench.desk.look()
+    bench.journal.fail(JournalError("no room"))
+    assert "settled" in bench.done
 
 
 def test_a_pause_of_a_restored_journal_is_obeyed_from_the_first_look() -> None:

@@ -36,6 +36,7 @@ from hl7calf.service.metrics import Metrics
 from hl7calf.service.ops import OpsSite, ops_root
 from hl7calf.service.orders_in_flight import OrdersInFlight
 from hl7calf.service.pressure import Pressure
+from hl7calf.service.raising import Raising
 from hl7calf.service.reading import Readers, ReadingThread
 from hl7calf.service.review import ReviewHold
 from hl7calf.service.rule import Rule, Terms
@@ -144,10 +145,14 @@ class _Building:
             for forwarder in forwarders:
                 forwarder.reread()
 
+        raising = Raising(
+            self.reading.read, self.rule, worker, shared.orders,
+            {route.name: way_of(route.direction, route.languages).raise_orders for route in self.settings.route},
+        )  # fmt: skip
         control = ControlDesk(
             self.readers.reader(), self.writer.submit,
-            Actions(self.steering.set_mode, pause, queue_changed, self.reload), self.reactor, self.wall,
-            service.control_poll_ms / 1000,
+            Actions(self.steering.set_mode, pause, queue_changed, self.reload, raising.prepare), self.reactor,
+            self.wall, service.control_poll_ms / 1000,
         )  # fmt: skip
         watch = self._watch(routes, self._holds(queue_changed))
         inner = Running(

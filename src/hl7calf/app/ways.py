@@ -5,9 +5,11 @@ Law: one rule of the process, switched on and off, steered and reloaded as one; 
 
 from dataclasses import dataclass
 
+from hl7calf.calf.raising import raise_orders
 from hl7calf.calf.return_path import map_back
 from hl7calf.calf.verdict import Recall, Verdict
 from hl7calf.calf.vetting import triage, vet
+from hl7calf.service.raising import RaiseOrders
 from hl7calf.service.rule import Terms, Triage, Vet
 
 
@@ -17,6 +19,7 @@ class Way:
 
     vet: Vet
     triage: Triage
+    raise_orders: RaiseOrders
 
 
 def way_of(direction: str, languages: tuple[str, ...]) -> Way:
@@ -27,7 +30,7 @@ def way_of(direction: str, languages: tuple[str, ...]) -> Way:
         languages: read beside English; the terms hold one set of tables for each choice of the routes.
     """
     if direction == "results":
-        return Way(_back, _quick_back)
+        return Way(_back, _quick_back, _none_to_raise)
 
     def full(payload: bytes, terms: Terms, recall: Recall) -> Verdict:
         return vet(
@@ -38,11 +41,21 @@ def way_of(direction: str, languages: tuple[str, ...]) -> Way:
     def quick(payload: bytes, terms: Terms, recall: Recall | None) -> Verdict | None:
         return triage(payload, terms.tables[languages], recall, terms.mode, terms.policy)
 
-    return Way(full, quick)
+    def raised(payload: bytes, terms: Terms, recall: Recall, wanted: frozenset[int]) -> tuple[Verdict, str]:
+        return raise_orders(
+            payload, terms.tables[languages], recall=recall, mode=terms.mode, policy=terms.policy,
+            options=terms.options, wanted=wanted,
+        )  # fmt: skip
+
+    return Way(full, quick, raised)
 
 
 def _back(payload: bytes, terms: Terms, recall: Recall) -> Verdict:
     return map_back(payload, recall)
+
+
+def _none_to_raise(payload: bytes, terms: Terms, recall: Recall, wanted: frozenset[int]) -> tuple[Verdict, str]:
+    return map_back(payload, recall), "results carry no order to raise"
 
 
 def _quick_back(payload: bytes, terms: Terms, recall: Recall | None) -> Verdict | None:

@@ -14,6 +14,7 @@ from hl7calf.calf.gates import gate
 from hl7calf.calf.indication import Indication, read_indication
 from hl7calf.calf.note import MARKER
 from hl7calf.calf.order_text import Control, control_of, read_order_text, value
+from hl7calf.calf.overruling import REVIEWED, overruled
 from hl7calf.calf.rule import RULE_ID, RULE_VERSION, Options
 from hl7calf.calf.study import Triplet, triplets_of
 from hl7calf.calf.tables import Tables
@@ -24,6 +25,7 @@ from hl7calf.wire.orders import OrderGroup, PatientParts, filler_order_number, p
 from hl7calf.wire.text import read_text
 
 UPGRADED, ANNOTATED = "protocol upgraded", "area of concern added, code unchanged"
+UPGRADED_BY_PERSON = "upgraded on review"
 CARRIED = "the code of the upgraded order is carried on"
 
 
@@ -36,6 +38,7 @@ class Setting:
     policy: Policy | None
     options: Options
     recall: Recall
+    reviewed: frozenset[int] = frozenset()  # orders of which a reviewer says that the complete study is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ def decide_order(message: Message, group: OrderGroup, patient: PatientParts, key
     text = read_order_text(message, group, patient, setting.tables, control)
     indication = read_indication(text, setting.tables, options=setting.options)
     order = _identify(message, group, key, indication)
+    if group.position in setting.reviewed:
+        indication = overruled(indication)
+        order = replace(order, gates=indication.gates)
     triplets = list(text.triplets)
     before = setting.recall(key) if key else None
     if before is not None and group.obr is not None:
@@ -196,7 +202,8 @@ def _upgrade(
     change = replace_service(message, group, components, f"{target.row}: limited study raised to the complete one")
     if isinstance(change, Gate):
         return Decided(replace(order, action=Action.REVIEW, gates=(*order.gates, change)))
-    note = _note(message, group, indication, setting, "upgrade", UPGRADED)
+    by_person = any(g.code == REVIEWED for g in order.gates)
+    note = _note(message, group, indication, setting, "upgrade", UPGRADED_BY_PERSON if by_person else UPGRADED)
     before = tuple(c for t in triplets for c in (t.code, t.name, t.system))
     kept = Remembered(
         order.placer_key, before, components, f"{RULE_ID} {RULE_VERSION}", message.header.control_id.decode("latin-1")

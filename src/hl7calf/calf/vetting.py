@@ -86,6 +86,7 @@ def vet(
     policy: Policy | None = None,
     thorough: bool = True,
     options: Options | None = None,
+    reviewed: frozenset[int] = frozenset(),
 ) -> Verdict:
     """Decide about every order of one payload and write the changes.
 
@@ -94,6 +95,8 @@ def vet(
         policy: None stands for "no policy needed", as in a dry run.
         thorough: False lets the prefilter answer for orders that cannot name a calcification; the decision is
             the same, the facts stay unread.
+        reviewed: positions of orders for review of which a person says that the complete study is wanted
+            (`overruling`); needs `thorough`.
 
     Returns:
         One verdict, with one order verdict per OBR in wire order.
@@ -107,7 +110,7 @@ def vet(
     message = read_message(payload, header)
     if message.headers > 1:
         return _passed(payload, header, tables, (SEVERAL,))
-    setting = Setting(tables, mode, policy, options or Options(), recall)
+    setting = Setting(tables, mode, policy, options or Options(), recall, reviewed)
     quiet = not thorough and not may_mention(payload, header, _needles(tables))
     return _vet_orders(message, _Whole(header, setting), quiet)
 

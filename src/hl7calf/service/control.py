@@ -12,13 +12,13 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from hl7calf.calf.verdict import Mode
+from hl7calf.calf.verdict import Mode, Verdict
 from hl7calf.errors import JournalError
 from hl7calf.service.events import emit, error_name
 from hl7calf.service.journal.jobs import CarriedOut, CarryOut
 from hl7calf.service.journal.views import Control, Request
 
-_QUEUE_KINDS = ("retry", "release", "skip", "park")
+_QUEUE_KINDS = ("retry", "release", "raise", "skip", "park")
 
 
 class Reads(Protocol):
@@ -34,14 +34,35 @@ class Reads(Protocol):
         """Return what waits to be carried out."""
 
 
+def _nothing() -> None:
+    """Nothing is to be done afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the service did before the journal carries a request out: whether it may, and what came of it.
+
+    `settle` is called once the journal has answered, whatever it said.
+    """
+
+    ok: bool = True
+    message: str = ""
+    verdict: Verdict | None = None
+    settle: Callable[[], None] = _nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What the service does when something was decided. `reload` says whether it was done and what came of it."""
+    """What the service does when something was decided.
+
+    `reload` says whether it was done and what came of it; `vet_again` vets what a reviewer wants raised.
+    """
 
     mode: Callable[[Mode], None]
     pause: Callable[[bool], None]
     queue_changed: Callable[[], None]
     reload: Callable[[], Deferred[tuple[bool, str]]]
+    vet_again: Callable[[Request], Deferred[Prepared]]
 
 
 class ControlDesk:
@@ -101,14 +122,26 @@ class ControlDesk:
             return
         self._under_way.add(request.request_id)
         number = request.request_id
-        first = self._actions.reload() if request.kind == "reload" else succeed((True, ""))
+        first = self._prepare(request)
         first.addCallback(self._submit_carrying, number)
         first.addCallbacks(self._done, self._failed, callbackArgs=(number,), errbackArgs=(number,))
 
-    def _submit_carrying(self, said: tuple[bool, str], number: int) -> "Deferred[CarriedOut]":
-        ok, message = said
-        answer: Deferred[CarriedOut] = self._submit(CarryOut(number, self._wall(), ok, message))
-        return answer
+    def _prepare(self, request: Request) -> "Deferred[Prepared]":
+        if request.kind == "raise":
+            return self._actions.vet_again(request)
+        if request.kind == "reload":
+            return self._actions.reload().addCallback(lambda said: Prepared(*said))
+        return succeed(Prepared())
+
+    def _submit_carrying(self, ready: Prepared, number: int) -> "Deferred[CarriedOut]":
+        job = CarryOut(number, self._wall(), ready.ok, ready.message, ready.verdict)
+        answer: Deferred[CarriedOut] = self._submit(job)
+
+        def settle(done: object) -> object:
+            ready.settle()
+            return done
+
+        return answer.addBoth(settle)
 
     def _done(self, done: CarriedOut, request_id: int) -> None:
         self._under_way.discard(request_id)

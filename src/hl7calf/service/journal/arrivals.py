@@ -146,7 +146,7 @@ def _record_new(
     if state is State.PARKED:
         _note_parked(ledger, job, message_id, at)
     if verdict is not None and job.forward and (verdict.remember or verdict.forget):
-        _remember(ledger, verdict, at)
+        remember(ledger, verdict, at)
     ledger.count(receipt.route, "received")
     ledger.count(receipt.route, state)
     return Recorded(message_id, None, code, job.answer, state, held)
@@ -222,7 +222,7 @@ def _reasons(reasons: tuple[str, ...]) -> str:
     return json.dumps(reasons)
 
 
-def _remember(ledger: Ledger, verdict: Verdict, at: int) -> None:
+def remember(ledger: Ledger, verdict: Verdict, at: int) -> None:
     """Keep what was done to placer orders, or end it ([ClinicalNotes 3.5])."""
     for placer_key in verdict.forget:
         ledger.run("forget", placer_key)

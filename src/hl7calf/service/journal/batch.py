@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 
 from hl7calf.errors import JournalError
-from hl7calf.service.journal import decisions, deliveries, retention
+from hl7calf.service.journal import decisions, deliveries, raising, retention
 from hl7calf.service.journal.arrivals import record_arrivals
 from hl7calf.service.journal.failures import Failpoint, as_journal_error
 from hl7calf.service.journal.jobs import (
@@ -22,6 +22,7 @@ from hl7calf.service.journal.jobs import (
     NotPossible,
     Park,
     Purge,
+    Raise,
     RecordArrival,
     Release,
     Result,
@@ -40,6 +41,7 @@ _ONE_BY_ONE: dict[type, Callable[[Ledger, Any], Result]] = {
     MarkAttempt: deliveries.mark_attempt,
     Park: deliveries.park,
     Release: deliveries.release,
+    Raise: raising.raise_order,
     Retry: deliveries.retry,
     Skip: deliveries.skip,
     SetMode: decisions.set_mode,

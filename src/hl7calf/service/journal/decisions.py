@@ -5,7 +5,7 @@ transaction, once.
 """
 
 from hl7calf.calf.verdict import Mode
-from hl7calf.service.journal import deliveries
+from hl7calf.service.journal import deliveries, raising
 from hl7calf.service.journal.jobs import (
     CarriedOut,
     CarryOut,
@@ -14,6 +14,7 @@ from hl7calf.service.journal.jobs import (
     NotPossible,
     Outcome,
     Park,
+    Raise,
     Release,
     Retry,
     SetMode,
@@ -23,7 +24,7 @@ from hl7calf.service.journal.jobs import (
 from hl7calf.service.journal.ledger import Ledger
 from hl7calf.service.journal.query import microseconds
 
-KINDS = ("mode", "pause", "resume", "reload", "retry", "release", "skip", "park")
+KINDS = ("mode", "pause", "resume", "reload", "retry", "release", "raise", "skip", "park")
 
 
 def set_mode(ledger: Ledger, job: SetMode) -> Logged:
@@ -57,19 +58,20 @@ def carry_out(ledger: Ledger, job: CarryOut) -> CarriedOut:
         if kind == "reload":
             ok, message = job.ok, job.message
         else:
-            ok, message = True, _do(ledger, kind, message_id, value, user, reason, job.at)
+            ok, message = True, _do(ledger, job, kind, message_id, value, user, reason)
     except NotPossible as error:
         ok, message = False, str(error)
     ledger.run("answer_request", microseconds(job.at), int(ok), message, job.request_id)
     return CarriedOut(job.request_id, ok, message, kind)
 
 
-def _do(ledger: Ledger, kind: str, message_id: int | None, value: str, user: str, reason: str, at: float) -> str:
+def _do(ledger: Ledger, job: CarryOut, kind: str, message_id: int | None, value: str, user: str, reason: str) -> str:
     """Do one request and return the sentence its user reads.
 
     Raises:
         NotPossible: it cannot be done, or is not understood by this version.
     """
+    at = job.at
     if kind == "mode":
         if value not in [mode.value for mode in Mode]:
             raise NotPossible(f"there is no mode {value!r}")
@@ -80,7 +82,11 @@ def _do(ledger: Ledger, kind: str, message_id: int | None, value: str, user: str
         return "forwarding is paused" if kind == "pause" else "forwarding goes on"
     if message_id is None or kind not in KINDS:
         raise NotPossible(f"request {kind!r} is not understood")
-    if kind == "retry":
+    if kind == "raise":
+        if job.verdict is None:
+            raise NotPossible(job.message)
+        moved = raising.raise_order(ledger, Raise(message_id, job.verdict, user, reason, at))
+    elif kind == "retry":
         moved = deliveries.retry(ledger, Retry(message_id, user, reason, at))
     elif kind == "release":
         moved = deliveries.release(ledger, Release(message_id, user, reason, at))

@@ -16,6 +16,7 @@ from hl7calf.service.journal.jobs import (
     NotPossible,
     Outcome,
     Park,
+    Raise,
     Release,
     Retry,
     Skip,
@@ -30,7 +31,7 @@ _MAYBE_THERE = (Outcome.UNKNOWN, Outcome.MISMATCHED, Outcome.GARBLED)
 
 def mark_delivered(ledger: Ledger, job: MarkDelivered) -> Moved:
     """The destination has it."""
-    found = _whereabouts(ledger, job.message_id)
+    found = whereabouts(ledger, job.message_id)
     if found.state == State.DELIVERED:
         return Moved(job.message_id, found.state, found.state)
     if found.state == State.QUARANTINED:
@@ -49,7 +50,7 @@ def mark_delivered(ledger: Ledger, job: MarkDelivered) -> Moved:
 
 def mark_attempt(ledger: Ledger, job: MarkAttempt) -> Attempted:
     """One attempt failed; it stays where it is."""
-    found = _whereabouts(ledger, job.message_id)
+    found = whereabouts(ledger, job.message_id)
     if found.state not in (State.QUEUED, State.PARKED):
         raise NotPossible(f"message {job.message_id} is {found.state}; it is not being sent")
     at = microseconds(job.at)
@@ -63,10 +64,10 @@ def mark_attempt(ledger: Ledger, job: MarkAttempt) -> Attempted:
 
 def park(ledger: Ledger, job: Park) -> Moved:
     """A person must look; followers of the same order wait."""
-    found = _whereabouts(ledger, job.message_id)
+    found = whereabouts(ledger, job.message_id)
     if found.state == State.PARKED:
         return Moved(job.message_id, found.state, found.state)
-    _must_be(job.message_id, found.state, State.QUEUED)
+    must_be(job.message_id, found.state, State.QUEUED)
     at, route = microseconds(job.at), found.route
     held = holds.park(ledger, route, found.lane, job.message_id)
     _move(ledger, job.message_id, found, State.PARKED, None)
@@ -83,20 +84,20 @@ def park(ledger: Ledger, job: Park) -> Moved:
 
 def release(ledger: Ledger, job: Release) -> Moved:
     """A person sends a parked message on, in its old place."""
-    _must_be(job.message_id, _whereabouts(ledger, job.message_id).state, State.PARKED)
+    must_be(job.message_id, whereabouts(ledger, job.message_id).state, State.PARKED)
     return _send_on(ledger, job, "release", "released")
 
 
 def retry(ledger: Ledger, job: Retry) -> Moved:
     """A person wants it tried now, with a fresh budget."""
-    _must_be(job.message_id, _whereabouts(ledger, job.message_id).state, State.QUEUED, State.PARKED)
+    must_be(job.message_id, whereabouts(ledger, job.message_id).state, State.QUEUED, State.PARKED)
     return _send_on(ledger, job, "retry", "retried")
 
 
 def skip(ledger: Ledger, job: Skip) -> Moved:
     """It is given up and holds nobody."""
-    found = _whereabouts(ledger, job.message_id)
-    _must_be(job.message_id, found.state, State.QUEUED, State.PARKED)
+    found = whereabouts(ledger, job.message_id)
+    must_be(job.message_id, found.state, State.QUEUED, State.PARKED)
     at = microseconds(job.at)
     freed = _leave(ledger, job.message_id, found)
     _move(ledger, job.message_id, found, State.REJECTED, at)
@@ -107,8 +108,15 @@ def skip(ledger: Ledger, job: Skip) -> Moved:
 
 
 def _send_on(ledger: Ledger, job: Release | Retry, do: str, done: str) -> Moved:
-    """Put a message back into its lane, with a fresh budget; free who waited for it alone."""
-    found = _whereabouts(ledger, job.message_id)
+    moved = send_on(ledger, job, done)
+    route, details = whereabouts(ledger, job.message_id).route, {"do": do, "freed": str(moved.affected)}
+    ledger.log_decision(job.at, "queue", job.user, job.reason, route, job.message_id, details)
+    return moved
+
+
+def send_on(ledger: Ledger, job: Release | Retry | Raise, done: str) -> Moved:
+    """Put a message back into its lane, with a fresh budget; free who waited for it alone. Logging is the caller's."""
+    found = whereabouts(ledger, job.message_id)
     route, freed = found.route, 0
     if found.state == State.PARKED:
         _move(ledger, job.message_id, found, State.QUEUED, None)
@@ -117,12 +125,10 @@ def _send_on(ledger: Ledger, job: Release | Retry, do: str, done: str) -> Moved:
             freed = holds.let_go(ledger, route, job.message_id, holds.keys_of(ledger, job.message_id))
     ledger.run("fresh_budget", job.message_id)
     note_history(ledger, job.message_id, microseconds(job.at), done, job.reason, user=job.user)
-    details = {"do": do, "freed": str(freed)}
-    ledger.log_decision(job.at, "queue", job.user, job.reason, route, job.message_id, details)
     return Moved(job.message_id, found.state, State.QUEUED, freed)
 
 
-class _Whereabouts(NamedTuple):
+class Whereabouts(NamedTuple):
     """Where a message is.
 
     `blocked` as in `holds`; `has_keys` whether it may hold others; lines of its history; `maybe_there` whether it
@@ -139,24 +145,26 @@ class _Whereabouts(NamedTuple):
     maybe_there: int
 
 
-def _whereabouts(ledger: Ledger, message_id: int) -> _Whereabouts:
+def whereabouts(ledger: Ledger, message_id: int) -> Whereabouts:
+    """Return where a message is; NotPossible when there is none."""
     row = ledger.row("whereabouts", message_id)
     if row is None:
         raise NotPossible(f"there is no message {message_id}")
-    return _Whereabouts(*row)._replace(state=State(row[2]))
+    return Whereabouts(*row)._replace(state=State(row[2]))
 
 
-def _must_be(message_id: int, state: State, *wanted: State) -> None:
+def must_be(message_id: int, state: State, *wanted: State) -> None:
+    """Raise NotPossible when the message is in none of these states."""
     if state not in wanted:
         raise NotPossible(f"message {message_id} is {state}, not {' or '.join(wanted)}")
 
 
-def _move(ledger: Ledger, message_id: int, found: _Whereabouts, after: State, finished_at: int | None) -> None:
+def _move(ledger: Ledger, message_id: int, found: Whereabouts, after: State, finished_at: int | None) -> None:
     ledger.run("set_state", after, finished_at, message_id)
     ledger.move(found.route, found.state, after)
 
 
-def _leave(ledger: Ledger, message_id: int, found: _Whereabouts) -> int:
+def _leave(ledger: Ledger, message_id: int, found: Whereabouts) -> int:
     """Take a message out of the outbox; free who waited for it alone and return how many."""
     keys = holds.keys_of(ledger, message_id) if found.has_keys else []
     ledger.run("delete_outbox", message_id)

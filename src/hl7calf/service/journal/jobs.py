@@ -147,6 +147,21 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Raise:
+    """A reviewer sends a parked order on as the complete study, in its old place. Returns: Moved; or NotPossible.
+
+    `verdict` is of the stored bytes, vetted again with the reviewer's word. New bytes, order memory, log entry with
+    the user's name and the move are one transaction.
+    """
+
+    message_id: int
+    verdict: Verdict
+    user: str
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """A person wants a queued or parked message tried now, with a fresh budget. Returns: Moved; or NotPossible."""
 
@@ -211,7 +226,8 @@ class CarryOut:
     """Do what another process asked for (`desk.ask`), in one transaction with marking it done.
 
     `reload` is done by the service, not by the journal: do it first, and hand in `ok` and `message` (what came of
-    it) for the one who asked. For the other kinds they are ignored.
+    it) for the one who asked. `raise` needs the service too, which vets again: hand in its `verdict`, or `ok` False
+    and why not. For the other kinds they are ignored.
 
     Returns: CarriedOut; a request that cannot be done is answered with `ok` False, it does not raise.
     """
@@ -220,6 +236,7 @@ class CarryOut:
     at: float
     ok: bool = True
     message: str = ""
+    verdict: Verdict | None = None
 
 
 FOR_EVER_S = 1e12
@@ -260,6 +277,7 @@ Job = (
     | MarkAttempt
     | Park
     | Release
+    | Raise
     | Retry
     | Skip
     | SetMode

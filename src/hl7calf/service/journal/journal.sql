@@ -170,6 +170,14 @@ UPDATE outbox SET why = ?, possible_duplicate = max(possible_duplicate, ?) WHERE
 -- It is tried at once, as if for the first time.
 UPDATE outbox SET attempts = 0, next_attempt_at = 0 WHERE message_id = ?;
 
+-- name: set_outbound
+-- A reviewer raised the order: other bytes go out.
+UPDATE payload SET outbound = ?, sha256_out = ? WHERE message_id = ?;
+
+-- name: set_decided
+-- What was decided about the message now, and the entry that tells it.
+UPDATE message SET action = ?, reasons = ?, changed = 1, entry = ? WHERE id = ?;
+
 -- name: insert_history
 -- Something happened to a message.
 INSERT INTO history (message_id, line, at, last_at, times, outcome, why, ack_code, ack, user)
