@@ -47,8 +47,28 @@ def test_show_tells_every_attempt_and_no_patient(run, journal) -> None:
     assert "CANARY" not in shown.stdout
 
 
-def test_reveal_shows_the_message_itself(run, journal) -> None:
-    assert "CANARY" in run("queue", "show", journal.arrive(), "--reveal", "--data-dir", journal.folder).stdout
+def test_reveal_shows_the_message_itself_and_is_in_the_log_before(run, journal) -> None:
+    asked = ("queue", "show", journal.arrive(), "--reveal", "--data-dir", journal.folder)
+    without = run(*asked)
+    assert without.exit_code == 2 and "--reason" in without.stderr and "CANARY" not in without.output
+    assert "CANARY" in run(*asked, "--reason", "a call about it").stdout
+    (entry,) = (
+        json.loads(line)
+        for line in run("log", "--kind", "reveal", "--json", "--data-dir", journal.folder).stdout.splitlines()
+    )
+    assert (entry["reason"], entry["details"]) == ("a call about it", {"what": "message", "message": "1"})
+    assert entry["user"]
+
+
+def test_what_cannot_be_recorded_is_not_revealed(run, journal, monkeypatch) -> None:
+    from hl7calf.errors import JournalFull
+
+    def full(*_: object) -> None:
+        raise JournalFull("no room")
+
+    monkeypatch.setattr("hl7calf.cli.console_journal.record", full)
+    shown = run("queue", "show", journal.arrive(), "--reveal", "--reason", "x", "--data-dir", journal.folder)
+    assert shown.exit_code != 0 and "CANARY" not in shown.output
 
 
 def test_an_unknown_number_says_where_numbers_stand(run, journal) -> None:

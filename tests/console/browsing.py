@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hl7calf.calf.raising import raise_orders
 from hl7calf.service.journal.jobs import CarryOut
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.store import Store
+from hl7calf.service.journal.views import Request
 from hl7calf.service.mappings import shipped_mappings
-from tests.console.stage import PASSWORD
+from tests.console.stage import PASSWORD, POLICY, shipped_tables
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -97,6 +99,16 @@ def _wait_for(url: str, process: "subprocess.Popen[bytes]", errors: Path) -> Non
     raise AssertionError("the console did not start: " + errors.read_text(errors="replace")[-2000:])
 
 
+def _carrying(request: Request, reader: Reader) -> CarryOut:
+    """Vet again what a reviewer wants raised, as the service does."""
+    message = reader.message(request.message_id or 0) if request.kind == "raise" else None
+    if message is None:
+        return CarryOut(request.request_id, time.time())
+    wanted = frozenset(int(part) for part in request.value.split(",") if part)
+    verdict, why = raise_orders(message.inbound, shipped_tables(), policy=POLICY, wanted=wanted)
+    return CarryOut(request.request_id, time.time(), not why, why, None if why else verdict)
+
+
 @contextmanager
 def answering(store: Store) -> Iterator[None]:
     """Carry out what the console asks for, as the running service does."""
@@ -106,7 +118,7 @@ def answering(store: Store) -> Iterator[None]:
         with Reader(store.data_dir) as reader:
             while not done.wait(0.05):
                 for request in reader.requests():
-                    store.run([CarryOut(request.request_id, time.time(), True, "")])
+                    store.run([_carrying(request, reader)])
 
     thread = threading.Thread(target=look)
     thread.start()

@@ -23,6 +23,7 @@ from hl7calf.console.visit import Visit
 from hl7calf.errors import WireError
 from hl7calf.service.journal.files import DATABASE
 from hl7calf.service.journal.jobs import (
+    HELD_FOR_REVIEW,
     Envelope,
     Job,
     MarkAttempt,
@@ -62,10 +63,14 @@ def envelope_of(payload: bytes) -> Envelope:
                     kind, h.control_id, h.version)  # fmt: skip
 
 
-def arrival(payload: bytes, at: float, verdict: Verdict, route: str = ROUTE, host: str = "10.20.0.11") -> RecordArrival:
+def arrival(
+    payload: bytes, at: float, verdict: Verdict, route: str = ROUTE, host: str = "10.20.0.11", hold: bool = False
+) -> RecordArrival:
     receipt = Receipt(route, host, 51_544, at, payload, envelope_of(payload))
     refused = verdict.fault is not None and verdict.action.value == "refuse"
-    return RecordArrival(receipt, verdict, verdict.fault, route, not refused, answer=ACK)
+    return RecordArrival(
+        receipt, verdict, verdict.fault, route, not refused, park=HELD_FOR_REVIEW if hold else "", answer=ACK
+    )
 
 
 def do(store: Store, *jobs: Job) -> list[Any]:
@@ -89,6 +94,13 @@ def fresh(payload: bytes, number: int) -> bytes:
         fields[9] = b"MSG%08d" % (40_000_000 + number)
         lines[0] = separator.join(fields)
     return b"\r".join(lines)
+
+
+def hold_back(store: Store, place: str, at: float = NOW - 60.0) -> int:
+    """Let a sample come in on a route that holds reviews back, and return its number."""
+    payload = fresh(sample(place), 9_000_000)
+    [recorded] = do(store, arrival(payload, at, vet(payload, shipped_tables(), policy=POLICY), hold=True))
+    return int(recorded.message_id)
 
 
 @dataclass(slots=True)

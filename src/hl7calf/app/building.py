@@ -145,15 +145,7 @@ class _Building:
             for forwarder in forwarders:
                 forwarder.reread()
 
-        raising = Raising(
-            self.reading.read, self.rule, worker, shared.orders,
-            {route.name: way_of(route.direction, route.languages).raise_orders for route in self.settings.route},
-        )  # fmt: skip
-        control = ControlDesk(
-            self.readers.reader(), self.writer.submit,
-            Actions(self.steering.set_mode, pause, queue_changed, self.reload, raising.prepare), self.reactor,
-            self.wall, service.control_poll_ms / 1000,
-        )  # fmt: skip
+        control = self._control(shared, pause, queue_changed)
         watch = self._watch(routes, self._holds(queue_changed))
         inner = Running(
             Inside(self.store, self.writer, self.reading, (worker, door_worker), control, watch),
@@ -170,6 +162,13 @@ class _Building:
         add(inner)
         self._note("start", {"mode": self.steering.mode.value, "mappings": self.rule.terms.digest})
         return whole
+
+    def _control(self, shared: Shared, pause: Callable[[bool], None], queue_changed: Callable[[], None]) -> ControlDesk:
+        ways = {route.name: way_of(route.direction, route.languages).raise_orders for route in self.settings.route}
+        raising = Raising(self.reading.read, self.rule, shared.worker, shared.orders, ways)
+        actions = Actions(self.steering.set_mode, pause, queue_changed, self.reload, raising.prepare)
+        poll_s = self.settings.service.control_poll_ms / 1000
+        return ControlDesk(self.readers.reader(), self.writer.submit, actions, self.reactor, self.wall, poll_s)
 
     def _holds(self, released: Callable[[], None]) -> list[Callable[[], None]]:
         """Return what looks after the orders held for review, one for each route that holds some."""

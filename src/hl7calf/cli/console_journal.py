@@ -12,6 +12,7 @@ from pathlib import Path
 
 import apsw
 
+from hl7calf.calf.verdict import Remembered
 from hl7calf.service.journal.batch import Batch
 from hl7calf.service.journal.desk import ask, wait_for
 from hl7calf.service.journal.failures import as_journal_error, nowhere
@@ -48,6 +49,10 @@ class StoredJournal:
         """Return messages in one state, in order of arrival."""
         return self._reader.messages(State(state), route or None, after, limit)
 
+    def remembered(self, placer_key: bytes) -> Remembered | None:
+        """Return what was done before to a placer order."""
+        return self._reader.remembered(placer_key)
+
     def ask(self, kind: str, user: str, reason: str, message_id: int | None, value: str) -> tuple[bool, str]:
         """Ask the running service, and wait a moment for its answer."""
         number = ask(self._data_dir, kind, user=user, reason=reason, at=time.time(), message_id=message_id, value=value)
@@ -59,14 +64,25 @@ class StoredJournal:
 
     def record(self, kind: str, user: str, reason: str, details: Mapping[str, str]) -> None:
         """Write an entry of its own into the log."""
-        job = Event(kind, time.time(), dict(details), user=user, reason=reason)
-        try:
-            with closing(open_connection(self._data_dir)) as connection:
-                connection.execute("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0").fetchall()
-                row = connection.execute(sql("get_control"), ("node",)).fetchone()
-                node = str(row[0]) if row else ""
-                answer = Batch(connection, node, self._hmac_key, nowhere).run([job])[0]
-        except apsw.Error as error:
-            raise as_journal_error(error) from None
-        if isinstance(answer, Exception):
-            raise answer
+        record(self._data_dir, kind, user, reason, details, self._hmac_key)
+
+
+def record(
+    data_dir: Path, kind: str, user: str, reason: str, details: Mapping[str, str], hmac_key: bytes = b""
+) -> None:
+    """Write an entry of its own into the log of a journal, whether a service runs on it or not.
+
+    Raises:
+        JournalError: it could not be written; what was to be recorded must not happen then.
+    """
+    job = Event(kind, time.time(), dict(details), user=user, reason=reason)
+    try:
+        with closing(open_connection(data_dir)) as connection:
+            connection.execute("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0").fetchall()
+            row = connection.execute(sql("get_control"), ("node",)).fetchone()
+            node = str(row[0]) if row else ""
+            answer = Batch(connection, node, hmac_key, nowhere).run([job])[0]
+    except apsw.Error as error:
+        raise as_journal_error(error) from None
+    if isinstance(answer, Exception):
+        raise answer

@@ -50,7 +50,7 @@ def compose(settings: Settings, wish: Wish) -> Desk:
         data_dir=folder,
         mappings=Path(service.mappings),
         origins=origins_of(wish),
-        routes=tuple(RouteShown(route.name, route.listen, route.forward, route.review) for route in settings.route),
+        routes=tuple(RouteShown(r.name, r.listen, r.forward, r.review, r.languages) for r in settings.route),
         mode=service.mode,
         policy=policy_of(settings),
         policy_shown=PolicyShown(stated.id, stated.version, stated.approved_by, stated.valid_until) if stated else None,

@@ -57,6 +57,8 @@ def explain_change(verdict: Verdict, source: str, term: Terminal) -> str:
 
 def explain_order(order: OrderVerdict, term: Terminal) -> list[str]:
     """Return the lines that say for one order what was decided and on which evidence."""
+    from hl7calf.calf.pitfalls import PITFALLS
+
     named = clean(" ".join(part for part in (order.placer_order_number, order.order_control) if part))
     title = f"order {order.position}" + (f" ({named})" if named else "")
     decided = (
@@ -71,6 +73,7 @@ def explain_order(order: OrderVerdict, term: Terminal) -> list[str]:
         )
         lines.append(term.fold(clean(told), "  found  ", " " * 9))
     lines += [term.fold(clean(f"{gate.code}: {gate.why}"), "  gate   ", " " * 9) for gate in order.gates]
+    lines += [term.fold(f"pitfall: {PITFALLS.get(name, clean(name))}", "  note   ", " " * 9) for name in order.pitfalls]
     whys = dict.fromkeys(changed.why for changed in order.modifications if changed.why)
     lines += [term.fold(clean(why), "  why    ", " " * 9) for why in whys]
     if order.facts.missing and order.modifications:

@@ -7,7 +7,6 @@ or CA in the same run carries the code that an earlier order of the run was give
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from hl7calf.calf.tables import Tables, load_tables
 from hl7calf.calf.verdict import Mode, Policy, Recall, Remembered, Verdict, nothing_remembered
@@ -29,8 +28,12 @@ class DryRun:
     before: Recall = nothing_remembered
     _seen: dict[bytes, Remembered | None] = field(default_factory=dict, init=False)
 
-    def vet(self, payload: bytes) -> Verdict:
-        """Return the verdict on one payload and remember what it did to its orders."""
+    def vet(self, payload: bytes, reviewed: frozenset[int] = frozenset()) -> Verdict:
+        """Return the verdict on one payload and remember what it did to its orders.
+
+        Args:
+            reviewed: orders of which a reviewer said that the complete study is wanted.
+        """
         verdict = vet(
             payload,
             self.tables,
@@ -39,6 +42,7 @@ class DryRun:
             policy=self.policy,
             thorough=True,
             options=self.options,
+            reviewed=reviewed,
         )
         self._seen.update({remembered.placer_key: remembered for remembered in verdict.remember})
         self._seen.update(dict.fromkeys(verdict.forget))
@@ -95,5 +99,4 @@ def policy_of(settings: Settings) -> Policy | None:
 
 def options_of(settings: Settings) -> Options:
     """Return the site's choices of the clinical rule."""
-    chosen: dict[str, Any] = {"adult_age_years": settings.rule.adult_age_years}
-    return Options(**chosen)
+    return Options(settings.rule.adult_age_years, settings.rule.uncertain_to_review)

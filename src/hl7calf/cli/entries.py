@@ -17,6 +17,7 @@ from hl7calf.cli.terminal import Terminal, clean
 if TYPE_CHECKING:
     from hl7calf.service.journal.views import LogEntry
 
+ORDER_KINDS = ("message", "raised")  # entries with orders in them: as one came, and as a reviewer had it go on
 HEADINGS = ("time (UTC)", "seq", "route", "control id", "placer order", "action", "gate and change")
 _WIDTHS = (19, 6, 8, 12, 14, 8, 0)  # 77 columns with the gaps: a window of 80 keeps them
 _CODE_FIELD = re.compile(r"OBR\[\d+\]-4(\.1)?$")
@@ -69,7 +70,7 @@ def heading_line(term: Terminal) -> str:
 def entry_lines(entry: "LogEntry", term: Terminal) -> Iterator[str]:
     """Yield one line for each order of an entry, or one for an entry of another kind."""
     head = (time_shown(entry.at), str(entry.sequence), entry.route)
-    if entry.kind != "message":
+    if entry.kind not in ORDER_KINDS:
         yield _line((*head, "", "", entry.kind, told_event(entry.content)), None, term)
         return
     orders = entry.content.get("orders") or [{"action": entry.action}]
@@ -151,6 +152,8 @@ def told_order(order: Mapping[str, Any], content: Mapping[str, Any]) -> str:
         parts.append(f"+{notes_inserted(order)} NTE")
     if fault:
         parts.append(str(fault["code"]))
+    if content.get("user"):
+        parts.append(f"by {content['user']}: {content.get('reason', '')}")
     return " ".join(parts)
 
 

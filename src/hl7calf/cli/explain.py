@@ -83,7 +83,18 @@ def _vet_again(message: "Message", run: "DryRun", reader: "Reader") -> "Verdict"
         run.mode = Mode(message.entry.content["mode"])
     run.before = reader.remembered
     run.forget_all()
-    return run.vet(message.inbound)
+    return run.vet(message.inbound, _raised(message))
+
+
+def _raised(message: "Message") -> frozenset[int]:
+    """Return the orders that a reviewer had raised."""
+    from hl7calf.calf.overruling import REVIEWED
+
+    content = message.entry.content if message.entry else {}
+    if content.get("kind") != "raised":
+        return frozenset()
+    orders = content.get("orders", ())
+    return frozenset(o["position"] for o in orders if any(g["code"] == REVIEWED for g in o["gates"]))
 
 
 def _told(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[str]:
@@ -106,6 +117,7 @@ def _told(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[st
             f"{name} {content[name]}" for name in ("mode", "policy", "rule", "mappings") if content.get(name)
         ),
         "reasons": "; ".join(message.reasons),
+        "raised": f"by {content['user']}: {content['reason']} (for review until then)" if _raised(message) else "",
         "fault": f"{message.fault_why} [{line.fault_code}]" if line.fault_code else "",
         "log": f"entry {entry.sequence}, hash {entry.hash.hex()[:16]}, witness {content.get('witness')}"
         if entry

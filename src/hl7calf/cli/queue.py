@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hl7calf.cli.failures import Stopped
+from hl7calf.cli.failures import Stopped, Unusable
 from hl7calf.cli.moments import age, time_exact, time_shown
 from hl7calf.cli.store import ask, find_store, open_reader, store_options
 from hl7calf.cli.terminal import clean, say, say_err, table, terminal
@@ -79,11 +79,15 @@ def list_(
 
 @queue.command()
 @click.argument("number", type=click.IntRange(1))
-@click.option("--reveal", is_flag=True, help="Show the message itself, which holds patient data.")
+@click.option("--reveal", is_flag=True, help="Show the message itself, which holds patient data. Needs --reason.")
+@click.option("--reason", default="", metavar="TEXT", help="What for; kept in the log with your name.")
 @store_options
-def show(number: int, reveal: bool, config: Path | None, data_dir: Path | None) -> None:
+def show(number: int, reveal: bool, reason: str, config: Path | None, data_dir: Path | None) -> None:
     """Show one message: state, decision, and every attempt to deliver it."""
     from hl7calf.cli.history import history_lines, segments_shown
+
+    if reveal and not reason.strip():
+        raise Unusable("Say what for with --reason; it is kept in the log with your name.")
 
     term = terminal()
     with open_reader(config, data_dir) as reader:
@@ -110,9 +114,18 @@ def show(number: int, reveal: bool, config: Path | None, data_dir: Path | None) 
     for text in history_lines(message, term):
         say(text)
     if reveal:
+        _record_reveal(find_store(config, data_dir), number, reason)
         say()
         for text in segments_shown(message.outbound):
             say(text)
+
+
+def _record_reveal(folder: Path, number: int, reason: str) -> None:
+    """Write who looks at patient data, and what for, into the log."""
+    from hl7calf.cli.console_journal import record
+    from hl7calf.cli.store import os_user
+
+    record(folder, "reveal", os_user(), reason, {"what": "message", "message": str(number)})
 
 
 def _decision(kind: str, does: str) -> None:
@@ -125,21 +138,48 @@ def _decision(kind: str, does: str) -> None:
     )
     @store_options
     def decide(numbers: tuple[int, ...], reason: str, config: Path | None, data_dir: Path | None) -> int:
-        folder = find_store(config, data_dir)
-        wrong = 0
-        for number in numbers:
-            try:
-                say(terminal().fold(clean(f"{number}: {ask(folder, kind, reason, message_id=number)}")))
-            except Stopped as refused:
-                wrong += 1
-                say_err(f"{number}: {refused.format_message()}")
-        return 1 if wrong else 0
+        return _ask_for_each(numbers, kind, reason, "", config, data_dir)
+
+
+def _ask_for_each(
+    numbers: tuple[int, ...], kind: str, reason: str, value: str, config: Path | None, data_dir: Path | None
+) -> int:
+    """Ask the service for one decision about each message; 1 when one was not possible."""
+    folder = find_store(config, data_dir)
+    wrong = 0
+    for number in numbers:
+        try:
+            say(terminal().fold(clean(f"{number}: {ask(folder, kind, reason, message_id=number, value=value)}")))
+        except Stopped as refused:
+            wrong += 1
+            say_err(f"{number}: {refused.format_message()}")
+    return 1 if wrong else 0
 
 
 _decision("retry", "Try queued or parked messages now.")
 _decision("skip", "Give messages up: they are never forwarded, and hold nobody back.")
 _decision("park", "Take queued messages out of their lane until a person decides.")
-_decision("release", "Send parked messages on, each in its old place.")
+
+
+@queue.command(short_help="Send parked messages on, each in its old place.")
+@click.argument("numbers", type=click.IntRange(1), nargs=-1, required=True, metavar="NUMBER...")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the log with your name. No patient data.")
+@click.option("--upgraded", is_flag=True, help="As the complete study: an order held for review is raised first.")
+@click.option("--order", "orders", type=click.IntRange(1), multiple=True, metavar="N", help="Raise only this order.")
+@store_options
+def release(
+    numbers: tuple[int, ...], reason: str, upgraded: bool, orders: tuple[int, ...], config: Path | None,
+    data_dir: Path | None,
+) -> int:  # fmt: skip
+    """Send parked messages on, each in its old place, as they came or upgraded.
+
+    --upgraded raises what a message is held for, if its side is known, the study map has the code, and mode and
+    policy allow it; otherwise it says why not and the message stays where it is.
+    """
+    if orders and not upgraded:
+        raise Unusable("--order goes with --upgraded.")
+    value = ",".join(map(str, orders))
+    return _ask_for_each(numbers, "raise" if upgraded else "release", reason, value, config, data_dir)
 
 
 def _steer(kind: str, does: str) -> None:

@@ -8,6 +8,8 @@ quarantined, rejected.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from hl7calf.calf.verdict import Remembered
+
 
 class Envelope(Protocol):
     """What a header said, as bytes of the message."""
@@ -282,8 +284,11 @@ class Journal(Protocol):
     def messages(self, state: str, route: str, after: int, limit: int) -> Sequence[MessageLine]:
         """Return messages in one state, in order of arrival; `route` may be empty."""
 
+    def remembered(self, placer_key: bytes) -> Remembered | None:
+        """Return what was done before to a placer order."""
+
     def ask(self, kind: str, user: str, reason: str, message_id: int | None, value: str) -> tuple[bool, str]:
-        """Ask the running service for retry, release, skip, park or a mode; return whether it did, and its words."""
+        """Ask the service for retry, release, raise, skip, park or a mode; return whether it did, and its words."""
 
     def record(self, kind: str, user: str, reason: str, details: Mapping[str, str]) -> None:
         """Write an entry of its own into the modification log; return once it is on disk."""

@@ -33,12 +33,13 @@ _RANK = {role: rank for rank, role in enumerate(Role)}
 
 @dataclass(frozen=True, slots=True)
 class RouteShown:
-    """One route as the console names it. `review` is `forward` or `hold`."""
+    """One route as the console names it. `review` is `forward` or `hold`; `languages` are read beside English."""
 
     name: str
     listen: str = ""
     forward: str = ""
     review: str = "forward"
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from hl7calf.errors import JournalError
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
+ORDER_KINDS = ("message", "raised")  # entries with orders in them: as one came, and as a reviewer had it go on
 _STRETCH = 500
 MOST_EXAMINED = 20_000  # entries looked through for one page of a rare gate; then the page says where to go on
 MOST_COUNTED = 100_000  # entries counted for one page; the next page goes on
@@ -121,11 +122,14 @@ class Archive:
         return [row[0] for row in self.rows(statement, (state, limit))]
 
     def decisions(self, kinds: Sequence[str], since: float) -> list[Entry]:
-        """Return what people decided, oldest first; such entries carry no action, which is their index."""
+        """Return what people decided, oldest first; the action of such entries is none or `upgrade`."""
+        first = self.rows("SELECT sequence FROM entry WHERE at >= ? ORDER BY at LIMIT 1", (round(since * 1e6),))
+        if not first:
+            return []
         marks = ", ".join("?" * len(kinds))
-        where = f"action = '' AND kind IN ({marks}) AND at >= ?"
+        where = f"action IN ('', 'upgrade') AND kind IN ({marks}) AND sequence >= ? AND at >= ?"
         statement = f"SELECT {_COLUMNS} FROM entry WHERE {where} ORDER BY sequence"
-        return [_entry(row) for row in self.rows(statement, (*kinds, round(since * 1e6)))]
+        return [_entry(row) for row in self.rows(statement, (*kinds, first[0][0], round(since * 1e6)))]
 
     def _entries_down(self, wanted: Wanted, before: int | None) -> Iterator[Entry]:
         """Yield entries from new to old, by whichever index the filter allows."""
@@ -175,7 +179,7 @@ def _where(wanted: Wanted) -> tuple[str, list[Any]]:
         if value:
             parts, values = f"{parts} AND {column} = ?", [*values, value]
     if wanted.kind:
-        parts += " AND kind = 'message'" if wanted.kind == "message" else " AND kind <> 'message'"
+        parts += f" AND kind IN {ORDER_KINDS}" if wanted.kind == "message" else " AND kind <> 'message'"
     if wanted.since is not None:
         parts, values = f"{parts} AND at >= ?", [*values, round(wanted.since * 1e6)]
     if wanted.until is not None:

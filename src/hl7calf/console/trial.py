@@ -59,7 +59,7 @@ class Mappings:
         self._read = read
         self._stamp: tuple[tuple[str, int, int], ...] = ()
         self._texts: Mapping[str, str] = {}
-        self._tables: Tables | None = None
+        self._tables: dict[tuple[str, ...], Tables] = {}
         self._defects: tuple[str, ...] = ()
 
     def texts(self) -> Mapping[str, str]:
@@ -67,10 +67,14 @@ class Mappings:
         self._look()
         return self._texts
 
-    def tables(self) -> Tables | None:
-        """Return the tables, None while there are defects."""
+    def tables(self, languages: tuple[str, ...] = ()) -> Tables | None:
+        """Return the tables with these languages beside English, None while there are defects."""
         self._look()
-        return self._tables
+        if self._defects:
+            return None
+        if languages not in self._tables:
+            self._load(languages)
+        return self._tables.get(languages)
 
     def defects(self) -> tuple[str, ...]:
         """Return what keeps the tables from loading."""
@@ -81,10 +85,17 @@ class Mappings:
         stamp = _stamp_of(self._folder)
         if stamp == self._stamp and stamp:
             return
-        self._stamp, self._defects, self._tables = stamp, (), None
+        self._stamp, self._defects, self._tables = stamp, (), {}
         try:
             self._texts = self._read(self._folder)
-            self._tables = load_tables(self._texts)
+        except MappingError as wrong:
+            self._defects = tuple(str(defect) for defect in wrong.defects)
+        else:
+            self._load(())
+
+    def _load(self, languages: tuple[str, ...]) -> None:
+        try:
+            self._tables[languages] = load_tables(self._texts, languages)
         except MappingError as wrong:
             self._defects = tuple(str(defect) for defect in wrong.defects)
 

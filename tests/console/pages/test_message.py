@@ -3,10 +3,12 @@ import pytest
 from hl7calf.console.options import Role
 from hl7calf.console.pages import message
 from hl7calf.console.pages.message import actions_for, can_review
+from hl7calf.console.pages.review import decided_messages
+from hl7calf.console.sessions import Session
 from hl7calf.console.visit import Answer
 from hl7calf.service.journal.jobs import Limits, Purge
 from tests.console.browsing import answering
-from tests.console.stage import NOW, Stage, do
+from tests.console.stage import NOW, Stage, do, hold_back
 
 UPGRADED, ANNOTATED, REVIEW, PASSED, PARKED, BROKEN = 1, 2, 3, 4, 5, 6
 PATIENT = ("SAMPLE", "ANNA", "T1001", "19620415", "SAMPLE STREET", "EXAMPLE^DORA", "V2026-0302", "Right calf pain")
@@ -151,8 +153,9 @@ def test_a_reviewer_releases_what_waits_for_review_and_nothing_else(stage: Stage
         assert "parked -> queued" in said
         _, said = post(stage, "decide", REVIEW, Role.REVIEWER, do="skip", reason="x")
         assert "not possible" in said
-    [entry] = stage.desk.archive.decisions(("review",), 0.0)
-    assert entry.content["details"] == {"message": str(PARKED), "about": "review", "decision": "release"}
+    [entry] = stage.desk.archive.decisions(("queue",), 0.0)
+    assert (entry.message_id, entry.content["details"]["do"]) == (PARKED, "release")
+    assert str(PARKED) in decided_messages(stage.desk, 0.0)
 
 
 @pytest.mark.parametrize("decision", ["keep", "ask-upgrade"])
@@ -209,6 +212,65 @@ def test_roles_see_the_buttons_they_may_use(stage: Stage) -> None:
     assert not can_review(reviewed, Role.VIEWER)
     assert 'value="skip"' not in show(stage, PARKED, Role.REVIEWER).body
     assert "Reveal for" not in show(stage, PARKED, Role.VIEWER).body
+
+
+# ------------------------------------------------------------------------------------ released upgraded
+
+CAST, NO_SIDE = "review/x16-cast.hl7", "review/x21-no-side.hl7"
+
+
+def revealed(stage: Stage, number: int, role: Role = Role.REVIEWER) -> Session:
+    visit = stage.visit(role=role, args={"number": str(number)}, form={"purpose": "Deciding a review"})
+    message.reveal(stage.desk, visit)
+    return visit.session
+
+
+def test_a_reviewer_who_has_read_a_held_order_releases_it_upgraded(stage: Stage) -> None:
+    number = hold_back(stage.store, CAST)
+    session = revealed(stage, number)
+    before = show(stage, number, Role.REVIEWER, session=session).body
+    assert 'value="raise"' in before and "Released upgraded, the code becomes" in before
+    visit = stage.visit(role=Role.REVIEWER, args={"number": str(number)}, session=session,
+                        form={"do": "raise", "reason": "cast comes off first"})  # fmt: skip
+    with answering(stage.store):
+        message.decide(stage.desk, visit)
+    assert session.said == f"message {number}: parked -> queued; 0 others affected"
+    after = stage.desk.journal.message(number)
+    assert after is not None and after.outbound != after.inbound and after.intact
+    page = show(stage, number, Role.REVIEWER, session=session).body
+    assert "rahel: cast comes off first" in page and 'value="raise"' not in page
+    assert str(number) in decided_messages(stage.desk, 0.0)
+    [entry] = stage.desk.archive.decisions(("raised",), 0.0)
+    assert entry.content["user"] == "rahel"
+
+
+def test_nobody_releases_upgraded_what_they_have_not_read(stage: Stage) -> None:
+    number = hold_back(stage.store, CAST)
+    body = show(stage, number, Role.REVIEWER).body
+    assert 'value="raise"' not in body and "reveal it and read it first" in body
+    _, said = post(stage, "decide", number, Role.REVIEWER, do="raise", reason="x")
+    assert "read it first; nothing was done" in said
+
+
+def test_why_an_order_cannot_be_released_upgraded_is_told(stage: Stage) -> None:
+    number = hold_back(stage.store, NO_SIDE)
+    body = show(stage, number, Role.REVIEWER, session=revealed(stage, number)).body
+    assert 'value="raise"' not in body
+    assert "cannot be released upgraded: order 1: X21 the side is missing" in body
+
+
+@pytest.mark.parametrize(("role", "place"), [(Role.VIEWER, CAST), (Role.REVIEWER, "")])
+def test_release_upgraded_is_for_reviewers_and_for_what_is_held(stage: Stage, role: Role, place: str) -> None:
+    number = hold_back(stage.store, place) if place else REVIEW
+    before = stage.desk.journal.status().head
+    _, said = post(stage, "decide", number, role, do="raise", reason="x")
+    assert "not possible" in said and stage.desk.journal.status().head == before
+
+
+def test_what_is_held_is_released_and_not_just_noted(stage: Stage) -> None:
+    number = hold_back(stage.store, CAST)
+    _, said = post(stage, "decide", number, Role.REVIEWER, do="keep", reason="x")
+    assert "not possible" in said
 
 
 # --------------------------------------------------------------------------------------- log entries

@@ -25,6 +25,7 @@ GATES = REASONS | {
     "SCOPE": "outside the policy's scope",
     "OWN": "carries our note already",
     "WITNESS": "the change could not be proven",
+    "REVIEWED": "a reviewer decided that the complete study is wanted",
 }
 KEPT = ("route", "action", "gate", "kind", "since", "until")
 _TIMES = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hl7calf.calf.pitfalls import PITFALLS
 from hl7calf.console.desk import Desk
 from hl7calf.console.journal import Message
 from hl7calf.console.options import Role
 from hl7calf.console.pages.review import DECIDED, decided_messages
+from hl7calf.console.raising import is_held, outlook
 from hl7calf.console.spans import Line, Sides, all_lines, sides_of
 from hl7calf.console.summary import GateShown, OrderShown, identifier, order_shown
 from hl7calf.console.text import kept_text, segments_shown, shown
@@ -25,7 +27,7 @@ FACTS = {
     "risk_factors": "risk factors", "prior_imaging": "prior imaging", "missing": "not provided",
 }  # fmt: skip
 SIDES = {"L": "left", "R": "right", "B": "both"}
-QUEUE_KINDS = {"retry": "Try now", "release": "Release", "skip": "Give up", "park": "Park"}
+QUEUE_KINDS = {"retry": "Try now", "release": "Release as it came", "skip": "Give up", "park": "Park"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ def show(desk: Desk, visit: Visit) -> Answer:
         raw=whole_message(message) if may_see and not content.get("orders") else (), purposes=PURPOSES,
         actions=actions_for(message, visit.role), can_review=can_review(message, visit.role),
         decided=str(number) in decided_messages(desk, message.line.received_at - 1), reveal_s=desk.options.reveal_s,
-        answer_shown=segments_shown(message.answer) if may_see else "",
+        answer_shown=segments_shown(message.answer) if may_see else "", is_held=is_held(message),
+        outlook=outlook(desk, message) if is_held(message) and visit.role.may(Role.REVIEWER) else None,
+        raised=raised_by(content),
     )  # fmt: skip
 
 
@@ -128,8 +132,10 @@ def decide(desk: Desk, visit: Visit) -> Answer:
     if message is None or not reason:
         visit.session.said = "Say why; nothing was done." if message else "There is no such message any more."
         return see(target)
-    if do in actions_for(message, visit.role):
-        visit.session.said = _move(desk, visit, message, do, reason)
+    if do == "raise" and is_held(message) and visit.role.may(Role.REVIEWER):
+        visit.session.said = _raise(desk, visit, number, reason)
+    elif do in actions_for(message, visit.role):
+        visit.session.said = desk.journal.ask(do, visit.user, reason, number, "")[1]
     elif do in ("keep", "ask-upgrade", "seen") and can_review(message, visit.role):
         about = "quarantine" if message.line.state == "quarantined" else "review"
         _note(desk, visit, number, about, do, reason)
@@ -152,16 +158,24 @@ def actions_for(message: Message, role: Role) -> dict[str, str]:
 
 
 def can_review(message: Message, role: Role) -> bool:
-    """Tell whether this role may note a decision about the message."""
-    return role.may(Role.REVIEWER) and (message.line.action == "review" or message.line.state == "quarantined")
+    """Tell whether this role may note a decision about the message; one that is held is to be released instead."""
+    looked_at = message.line.action == "review" and not is_held(message)
+    return role.may(Role.REVIEWER) and (looked_at or message.line.state == "quarantined")
 
 
-def _move(desk: Desk, visit: Visit, message: Message, do: str, reason: str) -> str:
-    number = message.line.message_id
-    done, words = desk.journal.ask(do, visit.user, reason, number, "")
-    if done and do == "release" and message.line.action == "review":
-        _note(desk, visit, number, "review", "release", reason)
-    return words
+def raised_by(content: Mapping[str, Any]) -> str:
+    """Return who had the order raised and why, "" where the rule alone decided."""
+    if content.get("kind") != "raised":
+        return ""
+    return kept_text(f"{content.get('user', '')}: {content.get('reason', '')}")
+
+
+def _raise(desk: Desk, visit: Visit, number: int, reason: str) -> str:
+    """Have a held order go on as the complete study; whoever says so must have it before them."""
+    if not visit.session.may_see(number, visit.tick):
+        return "Reveal the message and read it first; nothing was done."
+    wanted = visit.form.get("orders", "")
+    return desk.journal.ask("raise", visit.user, reason, number, wanted if wanted.isdigit() else "")[1]
 
 
 def _note(desk: Desk, visit: Visit, number: int, about: str, decision: str, reason: str) -> None:
@@ -175,10 +189,10 @@ def decisions_of(content: Mapping[str, Any], message: Message | None, may_see: b
     for order in content.get("orders", ()):
         summary = order_shown(order, may_see)
         sides = sides_of(message.inbound, message.outbound, content, order["position"]) if message else None
-        found.append(
-            Decision(summary, summary.gates, _facts(order["facts"]), tuple(_evidence(order, message)),
-                     tuple(_change(m) for m in order["modifications"]), tuple(map(kept_text, order["pitfalls"])), sides)
-        )  # fmt: skip
+        pitfalls = tuple(PITFALLS.get(name, kept_text(name)) for name in order["pitfalls"])
+        evidence, changes = tuple(_evidence(order, message)), tuple(_change(m) for m in order["modifications"])
+        facts = _facts(order["facts"])
+        found.append(Decision(summary, summary.gates, facts, evidence, changes, pitfalls, sides))
     return found
 
 
