@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
@@ -255,3 +255,12 @@ def test_what_an_unfinished_frame_holds_is_told_to_the_floor(bench: Bench) -> No
     bench.peer.dataReceived(b"\x0b" + b"x" * 5000)
     bench.peer.dataReceived(b"y" * 100 + b"\x1c\r")
     assert bench.floor.rooms[0] >= 5000 and bench.floor.rooms[-1] == 0
+
+
+def test_f15_a_line_that_breaks_inside_a_frame_is_a_dead_peer_to_whom_no_answer_was_owed(bench: Bench) -> None:
+    bench.reception.fault = lambda fault, peer, place: None  # type: ignore[method-assign]  # recorded, not yet stored
+    bench.peer.dataReceived(frame(message())[:40])
+    bench.floor.clock.advance(bench.floor.limits.keepalive_s + 1)
+    with events() as seen:
+        bench.peer.connectionLost(Failure(ConnectionLost()))
+    assert seen.codes == ["C_DEAD_PEER", "C_CLOSED"]

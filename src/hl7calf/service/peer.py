@@ -204,17 +204,13 @@ class MllpPeer(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Note what can no longer be answered; what was received whole is stored all the same (F16)."""
-        if not self._half_closed and self._closing_since is None:
-            self._torn()
-        now = self._floor.seconds()
-        if (
-            self._closing_since is None
-            and self.silent_s(now) >= self._floor.limits.keepalive_s
-            and reason.check(ConnectionLost)
-        ):
-            emit("C_DEAD_PEER", "warn", route=self._floor.route, peer=self.host)
+        now, ended = self._floor.seconds(), self._closing_since is not None
+        silent_s, unanswered = self.silent_s(now), self._answers.close()
         self._closing_since = now
-        unanswered = self._answers.close()
+        if not ended and not self._half_closed:
+            self._torn()
+        if not ended and silent_s >= self._floor.limits.keepalive_s and reason.check(ConnectionLost):
+            emit("C_DEAD_PEER", "warn", route=self._floor.route, peer=self.host)
         if unanswered:
             emit("A_ACK_UNDELIVERED", "warn", route=self._floor.route, peer=self.host, answers=unanswered)
         noted = "why" in getattr(self.transport, "notes", ())
