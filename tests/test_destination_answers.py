@@ -30,6 +30,7 @@ ROWS: dict[str, tuple[str, list[Act]]] = {
     "A4-parks": ("", [acknowledges("AE", "ERR|||207^Application error^HL70357|E\r")] * 5 + [acknowledges()]),
     "A5": ("", [acknowledges("AR"), acknowledges("CR"), acknowledges()]),
     "A5-by-code": ('on_nack = {AR = "park", 207 = "skip"}', [acknowledges("AR", "ERR|||207^x^HL70357|E\r")]),
+    "A5-by-severity": ('on_nack = {AE = "retry", F = "park"}', [acknowledges("AE", "ERR|||207^x^HL70357|F\r")]),
     "A6": ("", [says(frame(ack("A6-0", "CA")), frame(ack("A6-0", "AA"))), acknowledges("CA"), acknowledges()]),
     "A7": (QUICK, [is_silent, acknowledges()]),
     "A7-always": (f"{QUICK}\nmax_attempts = 3", [is_silent]),
@@ -202,6 +203,14 @@ def test_a5_an_error_code_of_err_3_is_more_precise_than_msa_1(routes: Routes) ->
     routes.send("A5-by-code", message("A5-by-code-0"))
     routes.settled("A5-by-code-0", State.REJECTED)
     assert codes(routes, "A5-by-code")[-1] == "D_SKIPPED"
+
+
+def test_a5_the_severity_of_err_4_is_more_precise_than_msa_1_too(
+    routes: Routes, destinations: dict[str, Scripted]
+) -> None:
+    routes.send("A5-by-severity", message("A5-by-severity-0"))
+    routes.settled("A5-by-severity-0", State.PARKED)
+    assert sent(destinations["A5-by-severity"]) == ["A5-by-severity-0"], "not tried again"
 
 
 def test_a6_accepted_is_delivered_and_the_later_answer_is_no_other_messages(

@@ -133,3 +133,19 @@ def test_pauses_double_up_to_the_longest_and_are_spread() -> None:
     eager, lazy = BackOff(1.0, 60.0, lambda: 0.0), BackOff(1.0, 60.0, lambda: 1.0)
     assert [lazy.pause_s(n) for n in (1, 2, 3, 7, 100, 10_000)] == [1, 2, 4, 60, 60, 60]
     assert [eager.pause_s(n) for n in (1, 2, 3)] == [0.5, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("on_nack", "errors", "step"),
+    [
+        ({"AE": "retry", "F": "park", "207": "skip"}, "ERR|||207^x|F\r", Step.SKIP),
+        ({"AE": "retry", "F": "park"}, "ERR|||207^x|F\r", Step.PARK),
+        ({"AE": "retry", "F": "park", "W": "skip"}, "ERR|||207^x|W\rERR|||207^x|f\r", Step.PARK),
+        ({"AE": "retry", "W": "skip"}, "ERR|||207^x|E\r", Step.RETRY),
+        ({"AE": "retry"}, "ERR|||207^x|F\r", Step.RETRY),
+    ],
+)
+def test_the_code_of_err_3_goes_before_the_severity_of_err_4_and_that_before_msa_1(
+    on_nack: dict[str, str], errors: str, step: Step
+) -> None:
+    assert Decider(on_nack, Patience()).next_step(1, 0, judge(ack("A1", "AE", errors), b"A1")) is step

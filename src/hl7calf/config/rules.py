@@ -78,7 +78,7 @@ def _check_route(route: Route, key: str) -> None:
             raise SettingsError(f"{key}.order_by", "is not a field", 'write it as "ORC-2" or "PID-3.1"')
     for code in route.on_nack:
         if not _NACK_KEY.fullmatch(code):
-            raise SettingsError(f"{key}.on_nack", "has a key that is neither AE AR CE CR nor a code of ERR-3")
+            raise SettingsError(f"{key}.on_nack", "has a key that is neither AE AR CE CR nor a code of ERR-3 or ERR-4")
     if route.retry_initial_s > route.retry_max_s:
         raise SettingsError(f"{key}.retry_initial_s", "is longer than retry_max_s")
     if route.forward_unreadable and route.ack != "relay":

@@ -162,7 +162,7 @@ class Route(Closed, frozen=True):
         int, Meta(description="unanswered messages parked without a delivery between; then the lane waits", ge=0)
     ] = 3
     on_nack: Annotated[
-        dict[str, NackAction], Meta(description="what a refusal does, by MSA-1 or ERR-3: retry, park or skip")
+        dict[str, NackAction], Meta(description="what a refusal does, by MSA-1, ERR-3 or ERR-4: retry, park or skip")
     ] = {}
     match_control_id: Annotated[
         Literal["strict", "tolerant"], Meta(description="tolerant takes an answer whose MSA-2 is empty")

@@ -74,7 +74,7 @@ def judge(answer: bytes, control_id: bytes, tolerant: bool = False) -> Attempted
         return Attempted(Outcome.MISMATCHED, why, ack.code, answer, reconnect=True)
     if ack.code in _GOOD:
         return Attempted(Outcome.DELIVERED, "", ack.code, answer)
-    return Attempted(Outcome.REFUSED, f"answered {ack.code}", ack.code, answer, tuple(ack.errors))
+    return Attempted(Outcome.REFUSED, f"answered {ack.code}", ack.code, answer, ack.errors + ack.severities)
 
 
 def _usual_code(answer: bytes, control_id: bytes) -> str:
@@ -114,7 +114,8 @@ class Decider:
     """Decides the next step, message by message; one per route.
 
     Args:
-        on_nack: `retry`, `park` or `skip` by MSA-1 and by ERR-3 code; the latter is more precise and wins.
+        on_nack: `retry`, `park` or `skip` by MSA-1, ERR-4 and ERR-3; the code is more precise than the severity, which
+            is more precise than MSA-1.
     """
 
     def __init__(self, on_nack: Mapping[str, str], patience: Patience) -> None:

@@ -21,6 +21,7 @@ USUAL = read_delimiters(b"|", b"^~\\&")
 _VERSION = re.compile(r"(\d)\.(\d{1,2})(?:\.(\d{1,2}))?")
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,20}")
 _UNSAID_VERSION = b"2.5"  # where the sender names none, its readers are the most lenient
+_SEVERITIES = ("F", "E", "W", "I")  # table 0516: fatal error, error, warning, information
 _TEXT_LENGTH = 80  # MSA-3, HL7 v2.5.1 §2.15.8
 
 
@@ -43,7 +44,8 @@ class Ack:
     """An acknowledgment read: MSA-1, the bytes of MSA-2, MSA-3 as text, and the error codes of every ERR.
 
     `errors` are ERR-3.1, or ERR-1.4.1 before version 2.5, and MSA-6.1; only what looks like a code.
-    `message_type` is `ACK`, or what came instead with an MSA, such as `ORR^O02`.
+    `message_type` is `ACK`, or what came instead with an MSA, such as `ORR^O02`. `severities` are ERR-4, the worst
+    first (HL7 v2.5.1 table 0516).
     """
 
     code: str
@@ -51,6 +53,7 @@ class Ack:
     text: str = ""
     errors: tuple[str, ...] = ()
     message_type: str = "ACK"
+    severities: tuple[str, ...] = ()
 
     @property
     def positive(self) -> bool:
@@ -182,12 +185,19 @@ def read_ack(payload: bytes) -> Ack:
         read_text(message, text).value if text else "",
         tuple(_error_codes(message)),
         message.header.message_type,
+        _severities(message),
     )
 
 
 def _bytes(message: Message, segment: Segment, number: int) -> bytes:
     span = message.field(segment, number)
     return message.bytes(span) if span else b""
+
+
+def _severities(message: Message) -> tuple[str, ...]:
+    """Return the severities that the ERR segments state, the worst first."""
+    stated = {_bytes(message, err, 4).strip().decode("latin-1").upper() for err in message.segments_named("ERR")[:20]}
+    return tuple(severity for severity in _SEVERITIES if severity in stated)
 
 
 def _error_codes(message: Message) -> list[str]:
