@@ -195,6 +195,12 @@ class Journal:
             raise answer
         return answer
 
+    def carry_out(self) -> None:
+        """Do what was asked of the service, as it does when it runs."""
+        with Reader(self.folder) as reader:
+            for request in reader.requests():
+                self.do(CarryOut(request.request_id, self.now))
+
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:

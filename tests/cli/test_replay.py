@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from hl7calf.service.journal.reader import Reader
+
 MESSAGE = b"MSH|^~\\&|A|B|C|D|20260101||ORM^O01|M%d|P|2.5.1\rPID|1||CANARY\rOBR|1|||OLD\r"
 
 
@@ -172,3 +174,56 @@ def test_stored_messages_go_out_again_as_they_came(process, receiving, journal, 
     assert done.returncode == 0, done.stderr
     (file,) = (tmp_path / "got").iterdir()
     assert b"|A2|" in file.read_bytes() and b"USVENLTDL" in file.read_bytes()
+    assert "A2" in done.stderr and "CANARY" not in done.stderr, "shown first, without the message"
+
+
+@pytest.fixture
+def site(journal, tmp_path: Path) -> Path:
+    """Return settings whose store holds two messages."""
+    from hl7calf.cli.settings_example import Places, settings_text
+
+    journal.arrive("A1", "P-1")
+    journal.arrive("A2", "P-2")
+    settings = tmp_path / "hl7calf.toml"
+    settings.write_text(settings_text(__import__("datetime").date(2026, 1, 1), Places()))
+    return settings
+
+
+def test_a_dry_run_shows_what_would_go_and_sends_nothing(run, site) -> None:
+    done = run("replay", "--journal", "--dry-run", "-c", site, "--to", "127.0.0.1:1")
+    assert done.exit_code == 0, done.stderr
+    assert "A1" in done.stderr and "A2" in done.stderr and "127.0.0.1:1" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_person_at_a_terminal_is_asked_first(run, site, monkeypatch) -> None:
+    from hl7calf.cli import stored
+
+    asked = []
+    monkeypatch.setattr(stored, "agreed", lambda number: asked.append(number) or False)
+    assert run("replay", "--journal", "-c", site, "--to", "127.0.0.1:1").exit_code == 0
+    assert asked == [2]
+    refused = run("replay", "--journal", "--yes", "-c", site, "--to", "127.0.0.1:1")
+    assert refused.exit_code == 1 and asked == [2], "with --yes it is tried at once, and nobody listens there"
+
+
+def test_the_original_keeps_who_sent_it_again_where_to_and_why(run, process, receiving, journal, site) -> None:
+    to, _ = receiving()
+    options = ("--control-id", "A2", "--reason", "lost at the RIS", "--to", to)
+    done = process("replay", "--journal", "-c", site, *options)
+    assert done.returncode == 0, done.stderr
+    journal.carry_out()
+    shown = run("queue", "show", 2, "--data-dir", journal.folder)
+    assert f"replayed, to {to}: AA, by" in shown.stdout.replace("\n" + " " * 26, " ")
+    assert "replayed" not in run("queue", "show", 1, "--data-dir", journal.folder).stdout
+    with Reader(journal.folder) as reader:
+        entry = reader.entries()[-1]
+        assert (entry.kind, entry.message_id, entry.content["reason"]) == ("replayed", 2, "lost at the RIS")
+        assert entry.content["details"] == {"replayed": f"to {to}: AA"}
+        assert reader.verify().ok
+
+
+@pytest.mark.parametrize("option", [["--dry-run"], ["--yes"], ["--reason", "x"]])
+def test_what_is_for_stored_messages_needs_them(run, samples, option: list[str]) -> None:
+    shown = run("replay", samples, *option, "--to", "127.0.0.1:1")
+    assert shown.exit_code == 2 and "--journal" in shown.stderr

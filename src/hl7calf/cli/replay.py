@@ -69,6 +69,11 @@ class Expecting(NamedTuple):
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Settings file that names the store.")
 @click.option("--since", metavar="WHEN", help="Stored messages from then on: 2h, 3d, or an ISO time.")
 @click.option("--control-id", metavar="ID", help="Stored messages with this MSH-10.")
+@click.option("--dry-run", is_flag=True, help="With --journal: show what would be sent, and send nothing.")
+@click.option("--yes", is_flag=True, help="With --journal: do not ask before sending.")
+@click.option(
+    "--reason", default="", metavar="TEXT", help="With --journal: why; kept with the original. No patient data."
+)
 @tls_options
 def replay(
     places: tuple[str, ...],
@@ -82,6 +87,9 @@ def replay(
 ) -> int:
     """Send files, folders or stored messages over MLLP and count the answers.
 
+    With --journal the messages are shown first, and at a terminal you are asked; each original keeps a line
+    that it was sent again, by whom, where to and why.
+
     Exit code 1 when a message was not taken (AA or CA), or with --expect did not come out as its
     siblings say.
     """
@@ -91,7 +99,9 @@ def replay(
     from hl7calf.cli.sending import Pace
 
     tls = read_tls(options)
-    sources = _sources(places, options) * repeat
+    sources = _sources(places, to, options) * repeat
+    if not sources:
+        return 0
     outcome = Outcome(sources, None if expect is None else [read_expected(source) for source in sources])
     pace = Pace(options["connections"], options["rate"], options["timeout_s"])
     expecting = Expecting(expect, expect_timeout_s)
@@ -101,14 +111,18 @@ def replay(
         return await _run(reactor, outcome, to, endpoint, pace, expecting, as_json)
 
     seconds = run_reactor(work)
+    if options["journal"]:
+        from hl7calf.cli.stored import note_replayed
+
+        note_replayed(options["config"], sources, outcome.answers, str(to), options["reason"])
     outcome.tell(seconds, err=as_json)
     if junit is not None:
         outcome.write_junit(junit)
     return 0 if outcome.fine else 1
 
 
-def _sources(places: tuple[str, ...], options: dict[str, Any]) -> "list[Source]":
-    """Return the payloads to send, from places or from the store.
+def _sources(places: tuple[str, ...], to: Address, options: dict[str, Any]) -> "list[Source]":
+    """Return the payloads to send, from places or from the store; none when a person said no, or it is a dry run.
 
     Raises:
         Unusable: the options contradict each other or name nothing.
@@ -118,11 +132,15 @@ def _sources(places: tuple[str, ...], options: dict[str, Any]) -> "list[Source]"
     if options["journal"]:
         if places:
             raise Unusable("Give either SRC or --journal, not both.")
-        from hl7calf.cli.store import stored_sources
+        from hl7calf.cli.stored import agreed, show_plan, stored_messages
 
-        return stored_sources(options["config"], options["since"], options["control_id"])
-    if options["since"] or options["control_id"]:
-        raise Unusable("--since and --control-id choose stored messages; add --journal.")
+        stored = stored_messages(options["config"], options["since"], options["control_id"])
+        show_plan(stored, str(to))
+        if options["dry_run"] or not (options["yes"] or agreed(len(stored))):
+            return []
+        return [one.source for one in stored]
+    if any(options[name] for name in ("since", "control_id", "dry_run", "yes", "reason")):
+        raise Unusable("--since, --control-id, --dry-run, --yes and --reason are for stored messages; add --journal.")
     if not places:
         raise Unusable("Nothing to send: name files or folders, - for standard input, or --journal.")
     return list(read_sources(places, keep_batches=True))

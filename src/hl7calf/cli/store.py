@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hl7calf.cli.failures import Stopped, Unusable
-from hl7calf.cli.moments import moment
 
 if TYPE_CHECKING:
-    from hl7calf.cli.sources import Source
     from hl7calf.config import Settings
     from hl7calf.service.journal.reader import Reader
 
@@ -121,29 +119,3 @@ def os_user() -> str:
     except (KeyError, OSError):  # no passwd entry, as in a container
         own = f"uid {os.getuid()}"
     return f"{by_sudo} (sudo {own})" if by_sudo and by_sudo != own else own
-
-
-def stored_sources(config: Path | None, since: str | None, control_id: str | None) -> "list[Source]":
-    """Return stored messages as they came in, oldest first, as sources to send.
-
-    Raises:
-        Unusable: there are none.
-    """
-    from hl7calf.cli.sources import Source
-
-    found: list[Source] = []
-    with open_reader(config, None) as reader:
-        after = 0
-        while True:
-            page = reader.payloads(
-                since=moment(since, time.time()),
-                after=after,
-                control_id=None if control_id is None else os.fsencode(control_id),
-            )
-            found += [Source(f"journal#{line.message_id}", None, line.message_id, inbound) for line, inbound in page]
-            if not page:
-                break
-            after = page[-1][0].message_id
-    if not found:
-        raise Unusable("No stored message matches; widen --since or check the --control-id.")
-    return found

@@ -6,6 +6,7 @@ transaction, once.
 
 from hl7calf.calf.verdict import Mode
 from hl7calf.service.journal import deliveries, raising
+from hl7calf.service.journal.arrivals import note_history
 from hl7calf.service.journal.jobs import (
     CarriedOut,
     CarryOut,
@@ -24,7 +25,7 @@ from hl7calf.service.journal.jobs import (
 from hl7calf.service.journal.ledger import Ledger
 from hl7calf.service.journal.query import microseconds
 
-KINDS = ("mode", "pause", "resume", "reload", "retry", "release", "raise", "skip", "park")
+KINDS = ("mode", "pause", "resume", "reload", "retry", "release", "raise", "skip", "park", "replayed")
 
 
 def set_mode(ledger: Ledger, job: SetMode) -> Logged:
@@ -82,6 +83,8 @@ def _do(ledger: Ledger, job: CarryOut, kind: str, message_id: int | None, value:
         return "forwarding is paused" if kind == "pause" else "forwarding goes on"
     if message_id is None or kind not in KINDS:
         raise NotPossible(f"request {kind!r} is not understood")
+    if kind == "replayed":
+        return _note_replayed(ledger, message_id, value, user, reason, at)
     if kind == "raise":
         if job.verdict is None:
             raise NotPossible(job.message)
@@ -95,6 +98,16 @@ def _do(ledger: Ledger, job: CarryOut, kind: str, message_id: int | None, value:
     else:
         moved = deliveries.park(ledger, Park(message_id, reason, at, Outcome.REFUSED, user=user))
     return f"message {message_id}: {moved.before} -> {moved.after}; {moved.affected} others affected"
+
+
+def _note_replayed(ledger: Ledger, message_id: int, value: str, user: str, reason: str, at: float) -> str:
+    """Keep with a message that a person sent its bytes again, beside the service; its state stays as it is."""
+    row = ledger.row("whereabouts", message_id)
+    if row is None:
+        raise NotPossible(f"there is no message {message_id}")
+    note_history(ledger, message_id, microseconds(at), "replayed", value, user=user)
+    ledger.log_decision(at, "replayed", user, reason, row[0], message_id, {"replayed": value})
+    return f"message {message_id}: noted that it was sent again"
 
 
 def _decide(ledger: Ledger, name: str, value: str, user: str, reason: str, at: float) -> None:
