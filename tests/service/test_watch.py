@@ -34,6 +34,7 @@ class Bench:
         self.alarms = Alarms(self.metrics)
         self.books = Books()
         self.oldest: float | None = None
+        self.quarantined_at: float | None = None
         self.looked: list[str] = []
         self.error: Exception | None = None
         self.jumped_s = 0.0
@@ -55,7 +56,7 @@ class Bench:
             failed: Deferred[Status] = Deferred()
             failed.errback(self.error)
             return failed
-        route = RouteStatus("orders", self.books, self.oldest, None, None, "", None)
+        route = RouteStatus("orders", self.books, self.oldest, None, None, "", "", self.quarantined_at)
         return succeed(Status("n", True, Control(None, "", "", 0.0, False, ""), (route,), 0, b"", 0, 0))
 
     def seconds(self, number: int) -> None:
@@ -214,3 +215,19 @@ def test_p21_a_clock_that_is_put_right_by_seconds_or_drifts_is_no_jump() -> None
             bench.seconds(100)
     assert seen.codes == []
     assert bench.writer.purges[-1].limits == Limits()
+
+
+def test_what_is_in_quarantine_is_alarmed_until_it_is_decided_or_a_day_old() -> None:
+    bench = started()
+    bench.quarantined_at = 1000.0
+    bench.seconds(10)
+    assert bench.codes == ["H_QUARANTINED"]
+    bench.quarantined_at = None
+    bench.seconds(10)
+    assert bench.codes == []
+    bench.quarantined_at = 1010.0
+    bench.seconds(10)
+    assert bench.codes == ["H_QUARANTINED"]
+    bench.jumped_s = 86_400.0
+    bench.seconds(10)
+    assert bench.codes == []

@@ -125,7 +125,7 @@ def _of_a_route(
     if quarantined.get(route.route):
         yield (
             f"{route.route}: {quarantined[route.route]} quarantined within a day, unreadable and refused to the "
-            "sender: `hl7calf queue list --state quarantined`."
+            "sender: `hl7calf queue list --state quarantined`, then release or skip."
         )
     if route.oldest_queued_at is not None and now - route.oldest_queued_at > overdue_s:
         error = f" Last error: {route.last_error}." if route.last_error else ""

@@ -161,7 +161,7 @@ _decision("skip", "Give messages up: they are never forwarded, and hold nobody b
 _decision("park", "Take queued messages out of their lane until a person decides.")
 
 
-@queue.command(short_help="Send parked messages on, each in its old place.")
+@queue.command(short_help="Send parked messages on, each in its old place, or quarantined ones.")
 @click.argument("numbers", type=click.IntRange(1), nargs=-1, required=True, metavar="NUMBER...")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the log with your name. No patient data.")
 @click.option("--upgraded", is_flag=True, help="As the complete study: an order held for review is raised first.")
@@ -171,7 +171,7 @@ def release(
     numbers: tuple[int, ...], reason: str, upgraded: bool, orders: tuple[int, ...], config: Path | None,
     data_dir: Path | None,
 ) -> int:  # fmt: skip
-    """Send parked messages on, each in its old place, as they came or upgraded.
+    """Send parked messages on, each in its old place, as they came or upgraded; or quarantined ones, as they came.
 
     --upgraded raises what a message is held for, if its side is known, the study map has the code, and mode and
     policy allow it; otherwise it says why not and the message stays where it is.

@@ -50,6 +50,7 @@ EVENTS: Mapping[str, str] = {
     "F_TOLERATED": "a framing oddity was tolerated",
     "F_FAULT": "a frame could not be taken",
     "H_REFUSED": "a message could not be read and was kept in quarantine",
+    "H_QUARANTINED": "a message was kept in quarantine within a day, and nobody has decided about it",
     "H_TRAINING": "a message for training or debugging came in (MSH-11)",
     "A_ACK_UNDELIVERED": "the peer left before its acknowledgment; the message is stored",
     "A_RELAY_LATE": "the destination did not answer while the sender was held",

@@ -23,6 +23,7 @@ from hl7calf.service.metrics import Metrics
 LOOK_S = 1.0
 _BOOKS_EVERY = 10
 _STALL_S = 0.1  # R20
+RECENT_S = 86_400.0  # a quarantined message was refused to its sender; after a day it is history
 _PURGE_EVERY_S = 600.0
 _PROBE_EVERY_S = 2.0
 _JUMP_S = 60.0  # between two looks; NTP slews by less, and steps by less once it is in step
@@ -195,6 +196,8 @@ class Watch:
         self._alarm("J_UNBALANCED", not books.balanced, now, name)
         self._alarm("D_OVERDUE", books.queued > 0 and age_s >= self._limits.overdue_s, now, name)
         self._alarm("D_PARKED", books.parked > 0, now, name)
+        quarantined_at = status.newest_quarantined_at
+        self._alarm("H_QUARANTINED", quarantined_at is not None and wall - quarantined_at < RECENT_S, now, name)
 
     def _no_status(self, failure: Failure) -> None:
         self._reading = False

@@ -2,6 +2,8 @@
 
 import pytest
 
+from hl7calf.calf.verdict import Fault
+from hl7calf.service.journal.deliveries import CUT_SHORT
 from hl7calf.service.journal.jobs import (
     MarkAttempt,
     MarkDelivered,
@@ -15,7 +17,7 @@ from hl7calf.service.journal.jobs import (
 )
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.store import Store
-from tests.service.journal.building import T0, arrival, do, record
+from tests.service.journal.building import T0, arrival, do, payload, record
 
 
 def outcomes(reader: Reader, number: int) -> list[tuple[str, int]]:
@@ -144,10 +146,11 @@ def test_an_acknowledgment_counts_although_a_person_skipped_or_parked_meanwhile(
 @pytest.mark.parametrize(
     ("job", "why"),
     [
-        (Release(1, "ada", "r", T0), "queued, not parked"),
-        (Release(2, "ada", "r", T0), "quarantined, not parked"),
+        (Release(1, "ada", "r", T0), "queued, not parked or quarantined"),
+        (Retry(2, "ada", "r", T0), "quarantined, not queued or parked"),
+        (Park(2, "x", T0), "quarantined, not queued"),
         (Retry(3, "ada", "r", T0), "delivered, not queued or parked"),
-        (Skip(3, "ada", "r", T0), "delivered, not queued or parked"),
+        (Skip(3, "ada", "r", T0), "delivered, not queued or parked or quarantined"),
         (Park(3, "x", T0), "delivered, not queued"),
         (attempt(3, Outcome.REFUSED), "delivered; it is not being sent"),
         (MarkDelivered(2, b"", T0), "quarantined; it was never to be sent"),
@@ -162,6 +165,36 @@ def test_what_a_state_does_not_allow_changes_nothing(store: Store, reader: Reade
     with pytest.raises(NotPossible, match=why):
         do(store, job)  # type: ignore[arg-type]
     assert (reader.books(), reader.head(), reader.messages()) == before
+
+
+def test_what_is_in_quarantine_is_released_as_it_came_in_its_old_place(store: Store, reader: Reader) -> None:
+    record(
+        store, arrival("A1"), arrival("A2", forward=False, fault=Fault("H_NO_MSH", "no header", "AR")), arrival("A3")
+    )
+    do(store, MarkDelivered(1, b"", T0))
+    moved = do(store, Release(2, "ada", "radiology reads it", T0 + 1))
+    assert (moved.before, moved.after) == (State.QUARANTINED, State.QUEUED)
+    waiting = reader.outbox_head("orders", "orders", 9)
+    assert [one.message_id for one in waiting] == [2, 3]
+    assert waiting[0].outbound == payload("A2")
+    assert [one.message_id for one in reader.due("orders", T0 + 9)] == [2], "it is the next of its lane"
+    assert reader.books() == reader.recount()["orders"] and reader.books().balanced
+    (entry,) = reader.entries()
+    assert (entry.content["user"], entry.content["details"]["do"]) == ("ada", "release")
+    do(store, MarkDelivered(2, b"", T0 + 2))
+    assert (reader.books().delivered, reader.books().quarantined) == (2, 0)
+
+
+@pytest.mark.parametrize("code", CUT_SHORT)
+def test_half_a_message_cannot_be_released_but_given_up(store: Store, reader: Reader, code: str) -> None:
+    record(store, arrival("A1", forward=False, fault=Fault(code, "cut", "AR")))
+    with pytest.raises(NotPossible, match="only a part"):
+        do(store, Release(1, "ada", "r", T0))
+    assert reader.outbox_head("orders", "orders", 9) == []
+    assert reader.status().routes[0].newest_quarantined_at == T0
+    do(store, Skip(1, "ada", "the sender knows", T0))
+    assert (reader.books().quarantined, reader.books().rejected) == (0, 1) and reader.books().balanced
+    assert reader.status().routes[0].newest_quarantined_at is None
 
 
 def test_parking_twice_is_parking_once(store: Store, reader: Reader) -> None:

@@ -26,6 +26,7 @@ from hl7calf.service.journal.ledger import Ledger
 from hl7calf.service.journal.query import microseconds
 
 MAYBE_TWICE = "sent before without an answer, so the destination may have it twice"
+CUT_SHORT = ("F_TORN", "F_TOO_LARGE", "F_SB_IN_DATA")  # what was kept may be half a message: nobody may forward it
 _MAYBE_THERE = (Outcome.UNKNOWN, Outcome.MISMATCHED, Outcome.GARBLED)
 
 
@@ -83,9 +84,20 @@ def park(ledger: Ledger, job: Park) -> Moved:
 
 
 def release(ledger: Ledger, job: Release) -> Moved:
-    """A person sends a parked message on, in its old place."""
-    must_be(job.message_id, whereabouts(ledger, job.message_id).state, State.PARKED)
+    """A person sends a parked message on, in its old place; or a quarantined one, as it came, whatever was answered."""
+    found = whereabouts(ledger, job.message_id)
+    must_be(job.message_id, found.state, State.PARKED, State.QUARANTINED)
+    if found.state == State.QUARANTINED:
+        _must_be_whole(ledger, job.message_id)
+        ledger.insert("insert_outbox", [(job.message_id, found.route, found.lane, holds.HELD, "")])
     return _send_on(ledger, job, "release", "released")
+
+
+def _must_be_whole(ledger: Ledger, message_id: int) -> None:
+    code = ledger.row("fault_of", message_id)
+    if code and code[0] in CUT_SHORT:
+        why = "its sender has to send the whole; or give this up with skip"
+        raise NotPossible(f"message {message_id} is only a part of one ({code[0]}): {why}")
 
 
 def retry(ledger: Ledger, job: Retry) -> Moved:
@@ -97,7 +109,7 @@ def retry(ledger: Ledger, job: Retry) -> Moved:
 def skip(ledger: Ledger, job: Skip) -> Moved:
     """It is given up and holds nobody."""
     found = whereabouts(ledger, job.message_id)
-    must_be(job.message_id, found.state, State.QUEUED, State.PARKED)
+    must_be(job.message_id, found.state, State.QUEUED, State.PARKED, State.QUARANTINED)
     at = microseconds(job.at)
     freed = _leave(ledger, job.message_id, found)
     _move(ledger, job.message_id, found, State.REJECTED, at)
@@ -118,7 +130,7 @@ def send_on(ledger: Ledger, job: Release | Retry | Raise, done: str) -> Moved:
     """Put a message back into its lane, with a fresh budget; free who waited for it alone. Logging is the caller's."""
     found = whereabouts(ledger, job.message_id)
     route, freed = found.route, 0
-    if found.state == State.PARKED:
+    if found.state in (State.PARKED, State.QUARANTINED):
         _move(ledger, job.message_id, found, State.QUEUED, None)
         ledger.run("set_blocked", holds.HELD, job.message_id)  # it may itself have to wait for an earlier one
         if holds.unblock_if_free(ledger, route, job.message_id):

@@ -144,6 +144,10 @@ SELECT m.route, m.lane, m.state, coalesce(o.blocked, 0), coalesce(o.attempts, 0)
        coalesce((SELECT max(line) FROM history WHERE message_id = m.id), 0), coalesce(o.possible_duplicate, 0)
 FROM message m LEFT JOIN outbox o ON o.message_id = m.id WHERE m.id = ?;
 
+-- name: fault_of
+-- Why a message was not taken.
+SELECT fault_code FROM message WHERE id = ?;
+
 -- name: set_state
 -- A message moves; `finished_at` is null while it is undelivered.
 UPDATE message SET state = ?, finished_at = ? WHERE id = ?;
@@ -311,6 +315,10 @@ WHERE o.route = ? AND o.blocked = 1 ORDER BY o.message_id LIMIT 1;
 -- name: oldest_parked
 -- The parked message of a route that came first.
 SELECT received_at FROM message WHERE state = 'parked' AND route = ? ORDER BY id LIMIT 1;
+
+-- name: newest_quarantined
+-- The quarantined message of a route that came last.
+SELECT received_at FROM message WHERE state = 'quarantined' AND route = ? ORDER BY id DESC LIMIT 1;
 
 -- ---------------------------------------------------------------- reading: messages
 

@@ -108,6 +108,7 @@ def _route(query: Query, route: str, found: Books) -> RouteStatus:
         last_error_at=_time(trouble, 0),
         last_error=trouble[2] if trouble else "",
         last_outcome=trouble[1] if trouble else "",
+        newest_quarantined_at=_time(query.row("newest_quarantined", route), 0) if found.quarantined else None,
     )
 
 

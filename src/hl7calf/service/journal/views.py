@@ -202,6 +202,7 @@ class RouteStatus:
     last_error_at: float | None
     last_error: str
     last_outcome: str  # of `jobs.Outcome`, or ''
+    newest_quarantined_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
