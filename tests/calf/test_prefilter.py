@@ -2,7 +2,8 @@
 
 import pytest
 
-from hl7calf.calf.prefilter import may_mention, needles_of
+from hl7calf.calf.needles import needles_of
+from hl7calf.calf.prefilter import may_mention
 from hl7calf.wire.header import read_header
 from tests.calf.building import judge, order, tables
 
@@ -26,6 +27,16 @@ def quick_yes(payload: bytes) -> bool:
     {"reason": "Left calf cal\\H\\cification\\N\\"},
     {"reason": "", "notes": ["calcification"]},
     {"reason": "", "answers": [("Calcification?", "Y")]},
+    {"reason": "Left calf cal\\.in5\\cification"},
+    {"reason": "left_calf_calc"},
+    {"reason": "calcification\u2122 of the left calf"},
+    {"reason": "calc\u2019d focus left calf"},
+    {"reason": "HO rght gastroc"},
+    {"reason": "calcium deposits left calf"},
+    {"reason": "", "notes": ["left calf calci", "fication"]},
+    {"reason": "", "notes": ["left calf ca", "l", "c"]},
+    {"reason": "", "notes": ["left calf calci~fication"]},
+    {"reason": "", "answers": [("CLIN_INFO", "left calf h"), ("CLIN_INFO", "o of the calf")]},
 ])  # fmt: skip
 def test_what_names_a_calcification_is_let_through(changed: dict[str, object]) -> None:
     assert quick_yes(order(**changed))
@@ -37,7 +48,11 @@ def test_a_multi_byte_character_set_is_always_read_whole() -> None:
     assert not quick_yes(order("DVT"))
 
 
-@pytest.mark.parametrize("reason", ["Left calf pain, r/o DVT", "calf swelling", "", "Potassium 4.1", "A\\T\\B"])
+@pytest.mark.parametrize("reason", [
+    "Left calf pain, r/o DVT", "calf swelling", "", "Potassium 4.1", "A\\T\\B", "RIGHT KNEE PAIN", "calcaneus fracture",
+    "CALCIUM, SERUM", "2+ pitting oedema", "hospital follow up", "tendon rupture", "M\u00fcller, Wadenschmerz", "soleus tear",
+    "bone density scan", "CA 19-9", "pain for 6 mo",
+])  # fmt: skip
 def test_most_orders_are_answered_quickly(reason: str) -> None:
     assert not quick_yes(order(reason))
 

@@ -1,116 +1,120 @@
 """The quick no: can these bytes hold a word of calcification at all?
 
-Law: may say yes in vain, never no wrongly. Bytes that need decoding first (hex escapes, multi-byte character sets)
-always say yes.
+Law: may say yes in vain, never no wrongly. Looks at what stands from the first ORC, OBR or NTE on, cut at everything
+but letters and digits. Bytes that need decoding first (hex escapes, multi-byte character sets) always say yes. Cost
+is linear in the bytes.
 """
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 
-from hl7calf.calf.tables import Tables
-from hl7calf.calf.words import fold, words_of
+from hl7calf.calf.needles import MARK, SPACED, Needles
+from hl7calf.calf.words import fold
 from hl7calf.wire.charset import codec_for, is_multibyte
 from hl7calf.wire.header import Header
 
-STEM = 6
-TELLING = 5
-"""A word of so many letters is rare enough to look for alone; of `calf ho` the rarer word is looked for whole."""
-HIDING = b"XHNCMZ"
-"""Escape sequences that may stand inside a word: hexadecimal, highlighting, character set, local."""
-GATED = ("film", "calciphylaxis")
+HIDING = (b"X", b"H", b"N", b"C", b"M", b"Z", b".f", b".n", b".i", b".t")
+"""Beginnings of escape sequences that show no character or any one, so that a word may go on behind them."""
 PLAIN_SETS = frozenset({"ascii", "latin-1", "iso8859-1", "iso-8859-1", "utf-8", "cp1252"})
-COMMON = frozenset("of in the l r left right lt rt calf gastroc soleus muscle soft tissue".split())
-CUT = {b"NTE": 3, b"OBX": 5}
-"""Segments and fields whose text may be cut over several rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Needles:
-    """What to look for: short strings and patterns in lower case, abbreviations in capitals as written."""
-
-    stems: tuple[bytes, ...]
-    patterns: re.Pattern[bytes] | None
-    capitals: re.Pattern[bytes] | None
-
-
-def needles_of(tables: Tables) -> Needles:
-    """Return what every payload that names a calcification holds at least one of."""
-    stems = {"calciph"}
-    patterns: set[str] = set()
-    telling: set[str] = set()
-    for row in tables.rows["calcification.csv"]:
-        if row["means"] == "not":
-            continue
-        words = words_of(row["phrase"])
-        longest = max(words, key=len)
-        if len(longest) >= TELLING:
-            stems.add(longest[:STEM])
-            telling.add(longest)
-        else:
-            patterns.add(_pattern(words))
-    for written, meant in tables.respelled.items():
-        if meant in telling and not written.isupper():
-            stems.add(written[:STEM])
-    for code, diagnosis in tables.diagnoses.items():
-        if any(m in (("calcification", ""), ("calcification", "calf")) or m[0] in GATED for m in diagnosis.meanings):
-            stems.add(code[:3].lower())
-    capitals = [rf"\b{re.escape(w)}\b" for w, meant in tables.respelled.items() if w.isupper() and meant in telling]
-    return Needles(
-        tuple(sorted(s.encode() for s in _shortest(stems))), _compiled(sorted(patterns)), _compiled(sorted(capitals))
-    )
-
-
-def _pattern(words: Sequence[str]) -> str:
-    """Return a pattern for a phrase of short words: its rarest word whole, or its marks one behind the other."""
-    if not all(word.isalnum() for word in words):
-        return r"[\W_]*".join(re.escape(word) for word in words)
-    rare = [word for word in words if word not in COMMON]
-    return rf"\b{re.escape(rare[0])}\b" if rare else r"\W+".join(words)
-
-
-def _compiled(patterns: Sequence[str]) -> re.Pattern[bytes] | None:
-    return re.compile("|".join(patterns).encode()) if patterns else None
-
-
-def _shortest(stems: Iterable[str]) -> set[str]:
-    """Drop a stem that contains another one: the shorter finds it too."""
-    kept = set(stems)
-    return {s for s in kept if not any(o != s and o in s for o in kept)}
+CUT = {b"nte": 3, b"obx": 5}
+"""Segments and fields whose text may be cut over several rows or repetitions."""
+CODED = (b"DG1", b"OBX")
+LONGEST = 40
+"""A word put together from cut pieces is followed for so many letters; the tables' longest have 22."""
 
 
 def may_mention(payload: bytes, header: Header, needles: Needles) -> bool:
     """Tell whether the payload may name a calcification."""
-    escape = header.delimiters.escape
-    if escape and payload.count(escape) > 1 and any(escape + bytes([c]) in payload for c in HIDING):
-        return True
     codec = codec_for(header.charsets)
-    if header.field(18) and is_multibyte(codec):
+    if needles.always or is_multibyte(codec):
         return True
-    if payload.isascii():
-        low = payload.lower()
-    elif codec not in PLAIN_SETS:
+    told = _told(payload, header.end)
+    if _hides(told, header.delimiters.escape):
         return True
-    else:
-        low = b"".join(fold(payload.decode(c, "replace")).encode() for c in ("utf-8", "latin-1"))
-    if needles.capitals is not None and needles.capitals.search(payload):
+    low = told
+    if not told.isascii():
+        if codec not in PLAIN_SETS:
+            return True
+        low = _folded(told, codec)
+    text = low.translate(SPACED)
+    if _names_code(text, told, needles):
         return True
-    if any(needle in low for needle in needles.stems):
+    pieces = text.split()
+    if MARK in told:
+        pieces.append(MARK)
+    if not needles.anchors.isdisjoint(pieces) and _names(pieces, needles):
         return True
-    if needles.patterns is not None and needles.patterns.search(low):
-        return True
-    rows = _joined_rows(low, header)
-    return bool(rows) and any(needle in rows for needle in needles.stems)
+    for capital in needles.capitals:
+        if capital in told:
+            return True
+    if b"NTE" not in told and b"OBX" not in told:
+        return False
+    words = list(_words_over_cuts(low.lower(), header))
+    return not needles.anchors.isdisjoint(words) and _names(pieces + words, needles)
 
 
-def _joined_rows(low: bytes, header: Header) -> bytes:
-    """Return the texts of notes and answers one behind the other, for words cut at the end of a row."""
-    if low.count(b"nte") + low.count(b"obx") < 2:
-        return b""
-    texts = []
-    for line in low.replace(b"\n", b"\r").split(b"\r"):
-        number = CUT.get(line[:3].upper())
+def _told(payload: bytes, start: int) -> bytes:
+    """Return the bytes from the first that could begin an order or a note."""
+    first = len(payload)
+    for name in (b"ORC", b"OBR", b"NTE"):
+        place = payload.find(name, start, first)
+        if place >= 0:
+            first = place
+    return payload[first:]
+
+
+def _hides(told: bytes, escape: bytes) -> bool:
+    """Tell whether an escape sequence could stand inside a word."""
+    return bool(escape) and escape in told and any(escape + hiding in told for hiding in HIDING)
+
+
+def _names_code(text: bytes, told: bytes, needles: Needles) -> bool:
+    """Tell whether a segment that holds codes may hold a telling one."""
+    first = min((place for name in CODED if (place := told.find(name)) >= 0), default=-1)
+    if first < 0:
+        return False
+    coded = text[first:] if len(text) == len(told) else text
+    return any(code in coded for code in needles.codes)
+
+
+def _folded(told: bytes, codec: str) -> bytes:
+    """Return the text as each field may have to be read: as UTF-8, and as the declared set or Latin-1."""
+    readings = [told.decode(name, "replace") for name in ("utf-8", "cp1252" if codec == "cp1252" else "latin-1")]
+    return b"\r".join(_fold(reading).encode("utf-8", "replace") for reading in readings)
+
+
+def _fold(text: str) -> str:
+    """Fold as words are, but keep signs such as `\u2122` apart from the word they stand at."""
+    text = text.replace("\u2019", "'")
+    for sign in {c for c in set(text) if c > "\x7f" and not c.isalnum() and not unicodedata.combining(c)}:
+        text = text.replace(sign, " ")
+    return fold(text)
+
+
+def _names(pieces: Iterable[bytes], needles: Needles) -> bool:
+    """Tell whether all the pieces of one phrase are there, as written or misspelt."""
+    meant = {needles.respelled.get(piece, piece) for piece in pieces} | set(pieces)
+    return any(phrase <= meant for phrase in needles.phrases)
+
+
+def _words_over_cuts(low: bytes, header: Header) -> Iterator[bytes]:
+    """Yield each word that may stand over the end of a row: the last of a text with the first of the next."""
+    field, repetition = header.delimiters.field, header.delimiters.repetition
+    pieces: list[Sequence[bytes]] = []
+    for line in low.splitlines():
+        number = CUT.get(line[:3])
         if number:
-            cells = line.split(header.delimiters.field.lower(), number + 1)
-            texts.append(cells[number] if len(cells) > number else b"")
-    return b"".join(texts)
+            cells = line.split(field, number + 1)[number : number + 1]
+            for part in cells[0].split(repetition) if cells and repetition else cells:
+                pieces.append(part.translate(SPACED).split())
+    yield from _mended([piece for piece in pieces if piece])
+
+
+def _mended(pieces: Sequence[Sequence[bytes]]) -> Iterator[bytes]:
+    for place in range(len(pieces) - 1):
+        word = pieces[place][-1]
+        for after in pieces[place + 1 :]:
+            word += after[0]
+            yield word
+            if len(after) > 1 or len(word) > LONGEST:
+                break

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 from hl7calf import __version__
 from hl7calf.calf.decision import Decided, Setting, decide_order
-from hl7calf.calf.gates import gate
-from hl7calf.calf.order_text import Control, control_of, value
-from hl7calf.calf.prefilter import Needles, may_mention, needles_of
+from hl7calf.calf.needles import Needles, needles_of
+from hl7calf.calf.order_text import value
+from hl7calf.calf.prefilter import may_mention
+from hl7calf.calf.quiet import quiet_order, quiet_orders
 from hl7calf.calf.rule import RULE_ID, RULE_VERSION, Options
 from hl7calf.calf.tables import Tables
 from hl7calf.calf.verdict import (
@@ -32,7 +33,8 @@ from hl7calf.calf.verdict import (
 from hl7calf.errors import WireError
 from hl7calf.wire.header import Header, read_header
 from hl7calf.wire.message import Message, read_message
-from hl7calf.wire.orders import OrderGroup, is_order_message, patient_parts, placer_key, read_orders
+from hl7calf.wire.order_heads import OrderHead
+from hl7calf.wire.orders import is_order_message, patient_parts, placer_key, read_orders
 from hl7calf.wire.splice import is_exact, splice
 from hl7calf.wire.witness import DeclaredChange, prove
 
@@ -40,6 +42,9 @@ __all__ = ["RULE_ID", "RULE_VERSION", "Options", "triage", "vet"]
 
 SEVERAL = "more than one MSH in one frame: passed on as it came"
 NO_ORDER = "not an order message: passed on as it came"
+RULE = f"{RULE_ID} {RULE_VERSION}"
+QUICK_BYTES = 64 * 1024
+"""Longer orders are not answered at once: the quick look is linear, and this keeps it under a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ def triage(
     """Answer at once where a quick look suffices; None asks for `vet`.
 
     Unreadable bytes and what is no order message need only MSH; an order that cannot name a calcification and has no
-    remembered upgrade needs the prefilter and `recall` (None: the memory cannot be asked now).
+    remembered upgrade needs the prefilter, its heads and `recall` (None: the memory cannot be asked now).
     """
     try:
         header = read_header(payload)
@@ -68,13 +73,9 @@ def triage(
         return _refused(payload, error)
     if not is_order_message(header) or header.is_batch:
         return _passed(payload, header, tables, (NO_ORDER,))
-    if recall is None or may_mention(payload, header, _needles(tables)):
+    if recall is None or len(payload) > QUICK_BYTES or may_mention(payload, header, _needles(tables)):
         return None
-    message = read_message(payload, header)
-    if message.headers > 1:
-        return _passed(payload, header, tables, (SEVERAL,))
-    setting = Setting(tables, mode, policy, Options(), recall)
-    return _vet_orders(message, _Whole(header, setting), quiet=True)
+    return _quiet(payload, _Whole(header, Setting(tables, mode, policy, Options(), recall)))
 
 
 def vet(
@@ -107,12 +108,27 @@ def vet(
         return _refused(payload, error)
     if not is_order_message(header) or header.is_batch:
         return _passed(payload, header, tables, (NO_ORDER,))
+    whole = _Whole(header, Setting(tables, mode, policy, options or Options(), recall, reviewed))
+    quiet = not thorough and not may_mention(payload, header, _needles(tables))
+    if quiet and (verdict := _quiet(payload, whole)) is not None:
+        return verdict
     message = read_message(payload, header)
     if message.headers > 1:
         return _passed(payload, header, tables, (SEVERAL,))
-    setting = Setting(tables, mode, policy, options or Options(), recall, reviewed)
-    quiet = not thorough and not may_mention(payload, header, _needles(tables))
-    return _vet_orders(message, _Whole(header, setting), quiet)
+    return _vet_orders(message, whole, quiet)
+
+
+def _quiet(payload: bytes, whole: _Whole) -> Verdict | None:
+    """Pass orders that cannot name a calcification by their heads; None where more must be looked at."""
+    header, setting = whole.header, whole.setting
+    orders = quiet_orders(payload, header, setting.recall)
+    if orders is None:
+        return None
+    return Verdict(
+        payload, payload, header.control_id.decode("latin-1"), header.message_type, header.version, Action.PASS,
+        tuple(orders), _reasons(orders), mode=setting.mode, policy=_policy(setting), digest=setting.tables.digest,
+        rule=RULE,
+    )  # fmt: skip
 
 
 def _vet_orders(message: Message, whole: _Whole, quiet: bool) -> Verdict:
@@ -124,7 +140,8 @@ def _vet_orders(message: Message, whole: _Whole, quiet: bool) -> Verdict:
     for group in groups:
         key = placer_key(message, group)
         if quiet and (not key or whole.setting.recall(key) is None):
-            decided.append(Decided(_quiet(message, group, key)))
+            head = OrderHead(value(message, group.orc, 1), value(message, group.orc, 5), key)
+            decided.append(Decided(quiet_order(group.position, head)))
         else:
             decided.append(decide_order(message, group, patient, key, whole.setting))
     verdict = _gather(payload, whole, decided)
@@ -146,21 +163,6 @@ def _needles(tables: Tables) -> Needles:
     return known
 
 
-def _quiet(message: Message, group: OrderGroup, key: bytes) -> OrderVerdict:
-    """The verdict on an order whose message cannot name a calcification."""
-    control = value(message, group.orc, 1)
-    status = control_of(control, value(message, group.orc, 5))
-    why = gate("X2") if status in (Control.STATUS, Control.FOLLOWS) else gate("X3")
-    return OrderVerdict(
-        position=group.position, placer_order_number=_number(key), order_control=control, service="",
-        indicated=Action.PASS, action=Action.PASS, gates=(why,), placer_key=key,
-    )  # fmt: skip
-
-
-def _number(key: bytes) -> str:
-    return key.decode("latin-1").rstrip("^")
-
-
 def _gather(payload: bytes, whole: _Whole, decided: Sequence[Decided]) -> Verdict:
     """Put the orders' verdicts and changes together."""
     orders = tuple(d.order for d in decided)
@@ -178,10 +180,14 @@ def _gather(payload: bytes, whole: _Whole, decided: Sequence[Decided]) -> Verdic
         remember=tuple(d.remember for d in decided if d.remember),
         forget=tuple(d.forget for d in decided if d.forget),
         mode=setting.mode,
-        policy=f"{setting.policy.id} v{setting.policy.version}" if setting.policy else "",
+        policy=_policy(setting),
         digest=setting.tables.digest,
-        rule=f"{RULE_ID} {RULE_VERSION}",
+        rule=RULE,
     )
+
+
+def _policy(setting: Setting) -> str:
+    return f"{setting.policy.id} v{setting.policy.version}" if setting.policy else ""
 
 
 def _reasons(orders: Sequence[OrderVerdict]) -> tuple[str, ...]:
@@ -217,7 +223,7 @@ def _passed(payload: bytes, header: Header, tables: Tables, reasons: tuple[str, 
     return Verdict(
         payload=payload, outbound=payload, control_id=header.control_id.decode("latin-1"),
         message_type=header.message_type, version=header.version, action=Action.PASS, reasons=reasons,
-        digest=tables.digest, rule=f"{RULE_ID} {RULE_VERSION}",
+        digest=tables.digest, rule=RULE,
     )  # fmt: skip
 
 
@@ -225,5 +231,5 @@ def _refused(payload: bytes, error: WireError) -> Verdict:
     return Verdict(
         payload=payload, outbound=payload, control_id="", message_type="", version="", action=Action.REFUSE,
         reasons=(f"{error.code}: {error.why}",), fault=Fault(error.code, error.why, error.ack),
-        rule=f"{RULE_ID} {RULE_VERSION} ({__version__})",
+        rule=f"{RULE} ({__version__})",
     )  # fmt: skip

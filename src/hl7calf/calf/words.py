@@ -37,7 +37,10 @@ def fold(text: str) -> str:
     """Return `text` in lower case without diacritics; used for comparing, never for writing."""
     if text.isascii():
         return text.lower()
-    return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
+    folded = unicodedata.normalize("NFKD", text.lower())
+    for mark in {c for c in set(folded) if c > "\x7f" and unicodedata.combining(c)}:  # few different ones
+        folded = folded.replace(mark, "")
+    return folded
 
 
 def tokenize(value: str, respelled: Mapping[str, str] | None = None) -> list[Token]:

@@ -54,9 +54,9 @@ def codec_for(charsets: tuple[str, ...]) -> str:
     """
     if not charsets:
         return DEFAULT
+    if len(charsets) == 1:
+        return CODECS.get(charsets[0], DEFAULT)
     codecs = [CODECS.get(charset, DEFAULT) for charset in charsets]
-    if len(codecs) == 1:
-        return codecs[0]
     named = {codec for codec in codecs if codec != DEFAULT}
     if named == {"utf-8"} or (named and all(codec.startswith("iso2022_jp") for codec in named)):
         return max(named)

@@ -15,6 +15,7 @@ from hl7calf.errors import WireError
 LEADING = b"\xef\xbb\xbf \t\r\n\x00"  # BOM and white space before MSH: kept in the payload, skipped for reading
 _BATCH = {b"FHS": 11, b"BHS": 11}  # FHS-11, BHS-11: control ID of the batch (HL7 v2.5.1 §2.15.2, §2.15.6)
 _EMPTY = b""
+_LONGEST_CODE = 64  # bytes of a field whose reading is kept
 
 
 class Delimiters(NamedTuple):
@@ -79,8 +80,7 @@ class Header:
         return fields[number - 1] if number <= len(fields) else _EMPTY
 
     def _code(self, number: int, component: int = 1) -> str:
-        parts = self.field(number).split(self.delimiters.component or b"\x00", component)
-        return parts[component - 1].decode("latin-1").strip() if len(parts) >= component else ""
+        return _component(self.field(number), self.delimiters.component, component)
 
     @property
     def is_batch(self) -> bool:
@@ -125,7 +125,7 @@ class Header:
     @property
     def message_type(self) -> str:
         """MSH-9.1 and MSH-9.2 for people, such as `ORM^O01`, whatever the component separator is."""
-        return "^".join(part for part in (self._code(9), self._code(9, 2)) if part)
+        return _message_type(self.field(9), self.delimiters.component)
 
     @property
     def control_id(self) -> bytes:
@@ -156,10 +156,42 @@ class Header:
     def charsets(self) -> tuple[str, ...]:
         """MSH-18, one per repetition, upper case; empty when not valued. An empty first one is ASCII."""
         declared = self.field(18)
-        if not declared:
-            return ()
-        parts = declared.split(self.delimiters.repetition) if self.delimiters.repetition else [declared]
-        return tuple(part.decode("latin-1").strip().upper() for part in parts)
+        return _charsets(declared, self.delimiters.repetition) if declared else ()
+
+
+# Codes repeat from message to message, so what they say is kept; what is too long for a code is read anew each time.
+
+
+def _component(field: bytes, separator: bytes, number: int) -> str:
+    return (_kept_component if len(field) <= _LONGEST_CODE else _read_component)(field, separator, number)
+
+
+def _read_component(field: bytes, separator: bytes, number: int) -> str:
+    parts = field.split(separator or b"\x00", number)
+    return parts[number - 1].decode("latin-1").strip() if len(parts) >= number else ""
+
+
+def _message_type(field: bytes, separator: bytes) -> str:
+    return (_kept_message_type if len(field) <= _LONGEST_CODE else _read_message_type)(field, separator)
+
+
+def _read_message_type(field: bytes, separator: bytes) -> str:
+    parts = (_read_component(field, separator, number) for number in (1, 2))
+    return "^".join(part for part in parts if part)
+
+
+def _charsets(field: bytes, separator: bytes) -> tuple[str, ...]:
+    return (_kept_charsets if len(field) <= _LONGEST_CODE else _read_charsets)(field, separator)
+
+
+def _read_charsets(field: bytes, separator: bytes) -> tuple[str, ...]:
+    parts = field.split(separator) if separator else [field]
+    return tuple(part.decode("latin-1").strip().upper() for part in parts)
+
+
+_kept_component = lru_cache(maxsize=1024)(_read_component)
+_kept_message_type = lru_cache(maxsize=256)(_read_message_type)
+_kept_charsets = lru_cache(maxsize=256)(_read_charsets)
 
 
 def read_header(payload: bytes) -> Header:
