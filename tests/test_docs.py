@@ -125,7 +125,7 @@ def test_every_make_target_that_a_document_names_exists(name: str) -> None:
 # -------------------------------------------------------------------------------------------- settings
 
 TABLES = {
-    "service": "[service]", "policy": "[policy]", "rule": "[rule]", "route": "[[route]]", "route.tls": "[route.tls]",
+    "service": "[service]", "policy": "[policy]", "rule": "[rule]", "audit": "[audit]", "route": "[[route]]", "route.tls": "[route.tls]",
     "route.forward_tls": "[route.forward_tls]",
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from hl7calf.app.course import Today, limits_of, read_course
+from hl7calf.app.outside import tell_outside
 from hl7calf.app.routes import Shared, build_route
 from hl7calf.app.ways import way_of
 from hl7calf.calf.report import verdict_to_json
@@ -146,7 +147,8 @@ class _Building:
                 forwarder.reread()
 
         control = self._control(shared, pause, queue_changed)
-        watch = self._watch(routes, self._holds(queue_changed))
+        outside = tell_outside(self.settings, self.reactor, self.reading, self.alarms, self.metrics, self.wall)
+        watch = self._watch(routes, [*self._holds(queue_changed), *outside])
         inner = Running(
             Inside(self.store, self.writer, self.reading, (worker, door_worker), control, watch),
             routes,

@@ -69,7 +69,7 @@ def build_route(route: Route, shared: Shared) -> RunningRoute:
     metrics = RouteMetrics(shared.metrics, route.name)
     way = way_of(route.direction, route.languages)
     lanes = LaneRule(route.name, route.order_by)
-    inward, outward = _server_tls(route.tls), _client_tls(route.forward_tls, read_connect(route.forward).host)
+    inward, outward = _server_tls(route.tls), client_tls(route.forward_tls, read_connect(route.forward).host)
     forwarder = _forwarder(route, shared, metrics, lanes.keyed, outward)
     parts = IntakeParts(
         shared.writer, RouteRule(shared.rule, way.vet, way.triage), shared.worker, shared.orders, shared.pressure,
@@ -183,7 +183,8 @@ def _server_tls(tls: ListenTls | None) -> ServerContexts | None:
     return ServerContexts(ServerTls(Path(tls.certificate), Path(tls.key), client_ca, revoked, tls.clients))
 
 
-def _client_tls(tls: ForwardTls | None, host: str) -> ClientContexts | None:
+def client_tls(tls: ForwardTls | None, host: str) -> ClientContexts | None:
+    """Return the TLS toward a server, None for none."""
     if tls is None:
         return None
     own = (Path(tls.certificate), Path(tls.key)) if tls.certificate else (None, None)

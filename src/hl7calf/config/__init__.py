@@ -7,6 +7,7 @@
 from hl7calf.config.loading import load_settings, parse_settings
 from hl7calf.config.rules import mode_in_force
 from hl7calf.config.settings import (
+    AuditSettings,
     ForwardTls,
     ListenTls,
     PolicySettings,
@@ -19,6 +20,7 @@ from hl7calf.config.settings import (
 )
 
 __all__ = [
+    "AuditSettings",
     "ForwardTls",
     "ListenTls",
     "PolicySettings",

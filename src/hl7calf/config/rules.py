@@ -51,6 +51,8 @@ def mode_in_force(settings: Settings, mode: str, today: date) -> tuple[str, str]
 def _endpoints(settings: Settings) -> Iterator[tuple[str, Endpoint]]:
     if settings.service.ops:
         yield "service.ops", _read(read_listen, settings.service.ops, "service.ops")
+    if settings.audit is not None:
+        yield "audit.syslog", _read(read_connect, settings.audit.syslog, "audit.syslog")
     for number, route in enumerate(settings.route, 1):
         yield f"route[{number}].listen", _read(read_listen, route.listen, f"route[{number}].listen")
         yield f"route[{number}].forward", _read(read_connect, route.forward, f"route[{number}].forward")

@@ -72,6 +72,9 @@ class Service(Closed, frozen=True):
         int, Meta(description="how often mode changes and queue requests are looked for", ge=20, le=1000)
     ] = 200
     commit_stall_s: Annotated[float, Meta(description="a commit slower than this turns /readyz red", gt=0)] = 10.0
+    anchor_every_s: Annotated[
+        float, Meta(description="how often the end of the log is told outside: metric, and syslog with [audit]", gt=0)
+    ] = 300.0
     overdue_alarm_s: Annotated[float, Meta(description="a queued message older than this raises an alarm", gt=0)] = 60.0
 
 
@@ -96,6 +99,13 @@ class RuleSettings(Closed, frozen=True):
     uncertain_to_review: Annotated[
         bool, Meta(description="a calcification only suspected goes to review instead of being upgraded (X27)")
     ] = False
+
+
+class AuditSettings(Closed, frozen=True):
+    """`[audit]`: where audit messages and the anchor of the log go; without this table nowhere."""
+
+    syslog: Annotated[str, Meta(description="syslog server (RFC 5424), as a Twisted endpoint string: tcp:HOST:PORT")]
+    tls: Annotated["ForwardTls | None", Meta(description="TLS to it (RFC 5425), as forward_tls of a route")] = None
 
 
 class ListenTls(Closed, frozen=True):
@@ -235,6 +245,7 @@ class Settings(Closed, frozen=True):
     service: Annotated[Service, Meta(description="the process")] = Service()
     policy: Annotated[PolicySettings | None, Meta(description="who authorised order changes")] = None
     rule: Annotated[RuleSettings, Meta(description="site choices of the clinical rule")] = RuleSettings()
+    audit: Annotated[AuditSettings | None, Meta(description="where audit messages go")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +264,7 @@ def tables() -> dict[str, type[msgspec.Struct]]:
         "service": Service,
         "policy": PolicySettings,
         "rule": RuleSettings,
+        "audit": AuditSettings,
         "route": Route,
         "route.tls": ListenTls,
         "route.forward_tls": ForwardTls,

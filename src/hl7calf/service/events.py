@@ -79,6 +79,10 @@ EVENTS: Mapping[str, str] = {
     "D_SKIPPED": "a message was given up as on_nack says",
     "D_DAMAGED": "a stored message does not match its checksum; it was parked",
     "D_OVERDUE": "a message has waited too long",
+    "L_SYSLOG_CONNECTED": "the syslog server is connected; audit messages are sent",
+    "L_SYSLOG_UNREACHABLE": "the syslog server could not be reached; it is tried again",
+    "L_SYSLOG_GONE": "the connection to the syslog server ended; what may be lost is sent again",
+    "L_SYSLOG_LOST": "no syslog server for 60 s; audit messages wait in the log",
     "D_POISONED": "unanswered messages were parked in a row; the lane waits now",
 }
 

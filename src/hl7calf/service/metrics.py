@@ -46,6 +46,11 @@ class Metrics:
         self.destination_connections = self._gauge("destination_connections", "connections to the destination")
         self.mode_info = Gauge("hl7calf_mode_info", "the mode in force", ["mode"], registry=self.registry)
         self.mappings_info = Gauge("hl7calf_mappings_info", "the mappings in force", ["digest"], registry=self.registry)
+        self.log_anchor = Gauge(
+            "hl7calf_log_anchor", "number of the last log entry, by its hash, every anchor_every_s", ["hash"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.audit_unsent = Gauge("hl7calf_audit_unsent", "log entries not yet sent to syslog", registry=self.registry)
         self.books_unbalanced = self._gauge("books_unbalanced", "1 when received is not the sum of the states")
         self.alarm = Gauge("hl7calf_alarm", "alarms that need a person", ["route", "code"], registry=self.registry)
 
@@ -69,6 +74,11 @@ class Metrics:
         """Show the mappings in force."""
         self.mappings_info.clear()
         self.mappings_info.labels(digest).set(1)
+
+    def set_log_anchor(self, sequence: int, digest: str) -> None:
+        """Show the end of the modification log; the series of the one before is gone."""
+        self.log_anchor.clear()
+        self.log_anchor.labels(digest).set(sequence)
 
     def exposition(self) -> bytes:
         """Return everything in the Prometheus text format."""
