@@ -69,7 +69,7 @@ def test_an_entry_of_another_kind_tells_who_and_why() -> None:
     (line,) = entry_lines(
         entry("mode", "", "", user="kim", reason="night", details={"before": "upgrade", "after": "observe"}), Terminal()
     )
-    assert line.endswith("mode      kim; before upgrade; after observe; night")
+    assert line.endswith("mode      by kim: observe, upgrade before; night")
 
 
 def test_a_fault_while_vetting_is_told() -> None:

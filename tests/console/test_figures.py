@@ -1,9 +1,12 @@
 import pytest
 
+from hl7calf.calf.raising import raise_orders
+from hl7calf.calf.verdict import Remembered
 from hl7calf.console import figures
-from hl7calf.console.figures import OTHERS, Arrivals, Daily
-from hl7calf.service.journal.jobs import Limits, Purge
-from tests.console.stage import DAY_S, NOW, Stage, arrival, do, fresh, sample, shipped_tables, vet
+from hl7calf.console.figures import OTHERS, Arrivals, Daily, Day
+from hl7calf.service.journal.jobs import Limits, Purge, Raise
+from tests.calf.building import CLASSIC, COMPLETE_LEFT, order
+from tests.console.stage import DAY_S, NOW, Stage, arrival, do, fresh, hold_back, sample, shipped_tables, vet
 
 
 def add(stage: Stage, place: str, number: int, at: float, sender: bytes = b"") -> None:
@@ -14,6 +17,77 @@ def add(stage: Stage, place: str, number: int, at: float, sender: bytes = b"") -
 
 
 UPGRADE = "upgraded/epic-2.5.1-right-calf-xray.hl7"
+OTHER_STUDY = "USABD^US ABDOMEN^L"
+
+
+def order_day(stage: Stage, *later: bytes, hours: float = 1.0) -> Day:
+    """Upgrade an order, let later messages of it come, and return the figures of its day."""
+    memory: dict[bytes, Remembered] = {}
+    for number, payload in enumerate((order(), *later)):
+        verdict = vet(payload, shipped_tables(), recall=memory.get)
+        memory.update({one.placer_key: one for one in verdict.remember})
+        do(stage.store, arrival(payload, NOW + number * hours * 3600, verdict))
+    daily = Daily()
+    daily.catch_up(stage.desk.archive, NOW + 2 * DAY_S)
+    total = Day()
+    for _, day in daily.series(NOW + 2 * DAY_S, 4, "HOSP"):
+        total.include(day)
+    return total
+
+
+def again(reason: str = CLASSIC, **more: object) -> bytes:
+    """A later message of the same order."""
+    return order(reason, control_id=f"T{len(str(more))}{more.get('control')}", **more)
+
+
+@pytest.mark.parametrize(("later", "overridden"), [
+    ([], 0),
+    ([again(control="CA")], 1),
+    ([again(control="DC")], 1),
+    ([again(control="XO", service=OTHER_STUDY)], 1),
+    ([again("no calcification after all", control="XO")], 1),
+    ([again(control="XO")], 0),
+    ([again(control="XO", service=COMPLETE_LEFT)], 0),
+    ([again(control="SC")], 0),
+    ([again(control="CA"), again(control="DC")], 1),
+    ([again(control="CA", number="P-7^CPOE")], 0),
+])  # fmt: skip
+def test_an_upgrade_counts_as_overridden_once_when_its_placer_ends_or_changes_it(
+    empty_stage: Stage, later: list[bytes], overridden: int
+) -> None:
+    assert order_day(empty_stage, *later).overridden == overridden
+
+
+@pytest.mark.parametrize(("hours", "overridden"), [(24.0, 1), (24.1, 0)])
+def test_after_24_hours_it_is_no_override_any_more(empty_stage: Stage, hours: float, overridden: int) -> None:
+    assert order_day(empty_stage, again(control="CA"), hours=hours).overridden == overridden
+
+
+def test_what_a_reviewer_had_released_upgraded_is_counted_apart_and_watched_too(stage: Stage) -> None:
+    number = hold_back(stage.store, "review/x16-cast.hl7", NOW)
+    found = stage.desk.journal.message(number)
+    assert found is not None
+    verdict, why = raise_orders(found.inbound, shipped_tables())
+    assert why == ""
+    do(stage.store, Raise(number, verdict, "rahel", "seen", NOW + 60))
+    cancel = found.inbound.replace(b"ORC|NW", b"ORC|CA").replace(b"MSG49000000", b"MSG49000001")
+    do(stage.store, arrival(cancel, NOW + 120, vet(cancel, shipped_tables())))
+    daily = Daily()
+    daily.catch_up(stage.desk.archive, NOW + 200)
+    days = [day for _, day in daily.series(NOW + 200, 2)]
+    assert sum(day.raised for day in days) == 1
+    assert sum(day.actions["upgrade"] for day in days) == 1, "the one that the rule upgraded"
+    assert sum(day.overridden for day in days) == 1
+
+
+def test_watching_for_overrides_does_not_fill_the_memory(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "_MOST_WATCHED", 3)
+    daily = Daily()
+    for number in range(8):
+        payload = order(number=f"P-{number}^CPOE", control_id=f"T{number}")
+        do(stage.store, arrival(payload, NOW + number * DAY_S, vet(payload, shipped_tables())))
+    daily.catch_up(stage.desk.archive, NOW + 9 * DAY_S)
+    assert len(daily._upgraded) <= 4
 
 
 def test_arrivals_are_counted_by_hour_and_route(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 from typing import Any
 
 from hl7calf.console.queries import Entry, Wanted
-from hl7calf.console.summary import code_change, entry_summary, notes_inserted, told
+from hl7calf.console.summary import code_change, entry_summary, notes_inserted
 from tests.console.stage import Stage
 
 
@@ -34,13 +34,13 @@ def test_inserted_note_lines_are_counted() -> None:
     assert notes_inserted(order()) == 0
 
 
-def test_a_decision_tells_what_and_why() -> None:
-    assert told({"details": {"do": "park", "held": ""}, "reason": "look\x1b"}) == "do park; look\\x1b"
-    assert told({}) == ""
-
-
 def test_a_decision_about_a_message_leads_to_it() -> None:
     entry = Entry(5, 0.0, "reveal", "", "", None, {"details": {"message": "17"}, "user": "rahel"}, b"")
     assert entry_summary(entry, False).message_id == 17
     odd = Entry(5, 0.0, "reveal", "", "", None, {"details": {"message": "17<b>"}}, b"")
     assert entry_summary(odd, False).message_id is None
+
+
+def test_what_a_decision_says_is_made_safe_to_show() -> None:
+    entry = Entry(5, 0.0, "mode", "", "", None, {"kind": "mode", "details": {}, "reason": "look\x1b"}, b"")
+    assert entry_summary(entry, False).told == "look\\x1b"

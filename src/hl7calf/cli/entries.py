@@ -135,10 +135,10 @@ def defused(cell: str) -> str:
 
 def told_event(content: Mapping[str, Any]) -> str:
     """Return what an entry says that is not about a message: who, why, what."""
-    details = content.get("details") or {}
-    what = [f"{key} {value}" for key, value in details.items()] if isinstance(details, Mapping) else []
-    parts = [str(content.get("user") or ""), *what, str(content.get("reason") or content.get("why") or "")]
-    return "; ".join(part for part in parts if part)
+    from hl7calf.console.wording import told
+
+    user = str(content.get("user") or "")
+    return ": ".join(part for part in (f"by {user}" if user else "", told(content)) if part)
 
 
 def told_order(order: Mapping[str, Any], content: Mapping[str, Any]) -> str:

@@ -92,12 +92,12 @@ def band(low: Sequence[float | None], high: Sequence[float | None], height: floa
 
 
 def round_top(value: float) -> float:
-    """Return a round number at or above a value: 1, 2 or 5 times a power of ten; 1 for nothing."""
+    """Return a round number at or above a value: 1, 1.5, 2, 3, 4, 5, 6 or 8 times a power of ten; 1 for nothing."""
     if value <= 0:
         return 1.0
     power = 1e-6
     while True:
-        for step in (1, 2, 5):
+        for step in (1, 1.5, 2, 3, 4, 5, 6, 8):
             if step * power >= value * (1 - 1e-9):
                 return float(f"{step * power:.6g}")
         power *= 10

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from hl7calf.console.queries import DAY_US, HOUR_US, MOST_COUNTED, Archive
+from hl7calf.console.queries import DAY_US, HOUR_US, MOST_COUNTED, ORDER_KINDS, Archive
 
+_MOST_WATCHED = 10_000  # upgraded orders at a time, before those of yesterday are dropped
 _MOST_SENDERS = 200  # a sender is an MSH-4 value; a feed that invents them must not fill the memory
 OTHERS = "(others)"
 
@@ -58,10 +59,28 @@ def _last_before(archive: Archive, at: int) -> int:
     return int(low)
 
 
+class _Change(msgspec.Struct):
+    path: str = ""
+    after: str = ""
+
+
 class _Order(msgspec.Struct):
     action: str = ""
     indicated: str = ""
+    order_control: str = ""
+    placer_key: str = ""
+    service: str = ""
     facts: dict[str, Any] = {}
+    modifications: list[_Change] = []
+
+    @property
+    def code_after(self) -> str | None:
+        """The code that was written, None when it was left alone."""
+        return next((_code(one.after) for one in self.modifications if one.path.startswith("OBR")), None)
+
+
+def _code(components: str) -> str:
+    return components.partition("^")[0]
 
 
 class _Body(msgspec.Struct):
@@ -89,7 +108,19 @@ class Day:
     changed: int = 0
     orders: int = 0
     targets: int = 0
+    raised: int = 0  # orders that a reviewer had released upgraded
+    overridden: int = 0  # upgraded orders that their placer cancelled or changed within 24 hours
     actions: Counter[str] = field(default_factory=Counter)
+
+    def include(self, other: "Day") -> None:
+        """Add another day's or sender's figures."""
+        self.looked_at += other.looked_at
+        self.changed += other.changed
+        self.orders += other.orders
+        self.targets += other.targets
+        self.raised += other.raised
+        self.overridden += other.overridden
+        self.actions.update(other.actions)
 
     def add(self, body: _Body) -> None:
         """Count one message."""
@@ -101,6 +132,27 @@ class Day:
             self.actions[order.action] += 1
 
 
+CANCELS = frozenset({"CA", "DC", "OC", "OD"})  # ORC-1 of HL7 table 0119 that end an order
+REQUESTS = frozenset({"NW", "RO", "CH", "XO", "RP", "RU", "PA"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Upgraded:
+    """An order that was upgraded: when (microseconds), whose figures it counts in, its codes before and after."""
+
+    at: int
+    figures: Day
+    codes: set[str]
+
+    def is_overridden_by(self, order: _Order) -> bool:
+        """Tell whether a later message of the order cancels it, asks for another study, or leaves the rule in doubt."""
+        control = order.order_control.upper()
+        if control in CANCELS:
+            return True
+        in_doubt = order.action == "review" and order.code_after is not None  # the code was kept for a person
+        return control in REQUESTS and (in_doubt or _code(order.service) not in self.codes)
+
+
 class Daily:
     """Decisions by day and sender, as far back as asked for."""
 
@@ -108,6 +160,7 @@ class Daily:
         self._days_back = days
         self._after: int | None = None
         self._figures: dict[tuple[int, str], Day] = {}
+        self._upgraded: dict[str, _Upgraded] = {}
         self.finished = False
 
     def catch_up(self, archive: Archive, now: float) -> None:
@@ -118,20 +171,39 @@ class Daily:
             last = archive.rows("SELECT coalesce(max(sequence), 0) FROM entry")[0][0]
             self._after = since[0][0] - 1 if since else last
         rows = archive.rows(
-            f"SELECT sequence, day, kind, body FROM entry WHERE sequence > ? ORDER BY sequence LIMIT {MOST_COUNTED}",
-            (self._after,),
+            "SELECT sequence, at, day, kind, body FROM entry WHERE sequence > ? ORDER BY sequence LIMIT ?",
+            (self._after, MOST_COUNTED),
         )
-        for sequence, day, kind, body in rows:
+        for sequence, at, day, kind, body in rows:
             self._after = sequence
-            if kind == "message":
-                self._count(day, _decode(body))
+            if kind in ORDER_KINDS:
+                self._count(at, day, _decode(body), kind == "raised")
         self.finished = len(rows) < MOST_COUNTED
 
-    def _count(self, day: int, body: _Body) -> None:
+    def _count(self, at: int, day: int, body: _Body, is_raised: bool) -> None:
         sender = body.sending_facility or "(none)"
         if (day, sender) not in self._figures and len(self.senders()) >= _MOST_SENDERS and sender not in self.senders():
             sender = OTHERS
-        self._figures.setdefault((day, sender), Day()).add(body)
+        figures = self._figures.setdefault((day, sender), Day())
+        if is_raised:
+            figures.raised += sum(order.code_after is not None for order in body.orders)
+        else:
+            figures.add(body)
+        for order in body.orders:
+            self._follow(at, figures, order)
+
+    def _follow(self, at: int, figures: Day, order: _Order) -> None:
+        """Count an override for the day and sender of the upgrade, once; begin to watch a new upgrade."""
+        earlier = self._upgraded.get(order.placer_key) if order.placer_key else None
+        if earlier is not None and (at - earlier.at > DAY_US or earlier.is_overridden_by(order)):
+            earlier.figures.overridden += at - earlier.at <= DAY_US
+            del self._upgraded[order.placer_key]
+            earlier = None
+        after, is_request = order.code_after, order.order_control.upper() in REQUESTS
+        if is_request and order.placer_key and order.action == "upgrade" and after is not None and earlier is None:
+            self._upgraded[order.placer_key] = _Upgraded(at, figures, {_code(order.service), after})
+            if len(self._upgraded) > _MOST_WATCHED:
+                self._upgraded = {key: one for key, one in self._upgraded.items() if at - one.at <= DAY_US}
 
     def senders(self) -> list[str]:
         """Return every sender there was, by name."""
@@ -148,9 +220,5 @@ class Daily:
         total = Day()
         for (one, _), figures in self._figures.items():
             if one == day:
-                total.looked_at += figures.looked_at
-                total.changed += figures.changed
-                total.orders += figures.orders
-                total.targets += figures.targets
-                total.actions.update(figures.actions)
+                total.include(figures)
         return total

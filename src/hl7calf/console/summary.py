@@ -10,6 +10,7 @@ from typing import Any
 
 from hl7calf.console.queries import Entry
 from hl7calf.console.text import kept_text, masked
+from hl7calf.console.wording import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def entry_summary(entry: Entry, may_see: bool) -> Summary:
     return Summary(
         entry.sequence, entry.at, entry.kind, entry.route, kept_text(content.get("sending_facility", "")),
         identifier(content.get("control_id", ""), may_see), entry.message_id or _named_message(content), entry.action,
-        tuple(order_shown(order, may_see) for order in content.get("orders", ())), told(content),
+        tuple(order_shown(order, may_see) for order in content.get("orders", ())), kept_text(told(content)),
         kept_text(str(content.get("user") or "")), kept_text(f"{fault['code']}: {fault['why']}") if fault else "",
     )  # fmt: skip
 
@@ -94,13 +95,6 @@ def notes_inserted(order: Mapping[str, Any]) -> int:
     """Return how many NTE segments were inserted."""
     text = "".join(changed["after"].replace("\n", "\r") for changed in order["modifications"] if not changed["length"])
     return sum(line.startswith("NTE") for line in text.split("\r"))
-
-
-def told(content: Mapping[str, Any]) -> str:
-    """Return what the entry of a decision says: what, and why."""
-    details = content.get("details") or {}
-    what = [f"{key} {value}" for key, value in details.items() if value not in ("", None)]
-    return kept_text("; ".join([*what, str(content.get("reason") or "")]).strip("; "))
 
 
 def _code(components: str) -> str:

@@ -181,7 +181,8 @@ def test_a_quarantined_message_is_marked_as_seen(stage: Stage) -> None:
     [
         (UPGRADED, Role.OPERATOR, "retry"),
         (UPGRADED, Role.OPERATOR, "keep"),
-        (BROKEN, Role.OPERATOR, "release"),
+        (BROKEN, Role.REVIEWER, "release"),
+        (BROKEN, Role.OPERATOR, "retry"),
         (PARKED, Role.REVIEWER, "skip"),
         (REVIEW, Role.REVIEWER, "park"),
         (PARKED, Role.OPERATOR, "delete"),
@@ -193,6 +194,15 @@ def test_what_is_not_possible_is_refused(stage: Stage, number: int, role: Role, 
     _, said = post(stage, "decide", number, role, do=do_, reason="x")
     assert "not possible" in said
     assert stage.desk.journal.status().head == before
+
+
+@pytest.mark.parametrize(("do_", "state"), [("release", "queued"), ("skip", "rejected")])
+def test_an_operator_forwards_an_unreadable_message_as_it_came_or_gives_it_up(
+    stage: Stage, do_: str, state: str
+) -> None:
+    with answering(stage.store):
+        _, said = post(stage, "decide", BROKEN, do=do_, reason="agreed with RIS")
+    assert f"quarantined -> {state}" in said
 
 
 def test_without_a_reason_nothing_is_done(stage: Stage) -> None:

@@ -29,7 +29,7 @@ def test_it_tells_mode_policy_service_and_books(stage: Stage) -> None:
 def test_it_names_what_needs_a_person(stage: Stage) -> None:
     body = overview.show(stage.desk, stage.visit()).body
     for told in (
-        "1 message parked",
+        "orders: 1 order held back for a reviewer",
         "a message has waited",
         "1 message could not be read",
         "2 order messages for review",

@@ -2,7 +2,7 @@ from hl7calf.console.options import Role
 from hl7calf.console.pages import review
 from hl7calf.console.pages.review import decided_messages, undecided, unseen_quarantined
 from hl7calf.service.journal.jobs import Event
-from tests.console.stage import DAY_S, NOW, Stage, do
+from tests.console.stage import DAY_S, NOW, Stage, do, hold_back
 
 
 def decide(stage: Stage, number: int, about: str = "review", decision: str = "keep") -> None:
@@ -10,10 +10,11 @@ def decide(stage: Stage, number: int, about: str = "review", decision: str = "ke
     do(stage.store, Event("review", NOW, details, user="rahel", reason="seen the film"))
 
 
-def test_undecided_orders_are_listed_oldest_first_with_their_gates(stage: Stage) -> None:
-    assert [entry.message_id for entry in undecided(stage.desk, NOW)] == [3, 5]
+def test_undecided_orders_are_listed_with_their_gates_those_held_back_first_then_the_oldest(stage: Stage) -> None:
+    add = hold_back(stage.store, "review/x13-follow-up-of-known-dvt.hl7")
+    assert [entry.message_id for entry in undecided(stage.desk, NOW)] == [3, 5, add]
     body = review.show(stage.desk, stage.visit(role=Role.REVIEWER)).body
-    assert body.index("/message/3") < body.index("/message/5")
+    assert body.index("/message/5") < body.index(f"/message/{add}") < body.index("/message/3")
     assert "X21" in body
     assert "held back" in body
 

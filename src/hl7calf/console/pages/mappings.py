@@ -36,10 +36,19 @@ def show(desk: Desk, visit: Visit) -> Answer:
     last = desk.archive.log_page(Wanted(kind="message"), limit=LOOK_BACK).entries
     used = next((entry.content["mappings"] for entry in last if entry.content.get("mappings")), "")
     return desk.page(
-        visit, "mappings.html", nav="mappings", tables=[_listed(name, text) for name, text in texts.items()],
+        visit, "mappings.html", nav="mappings", groups=_by_language(texts),
         defects=desk.mappings.defects(), digest=tables.digest if tables else "",
         in_force=str(used),
     )  # fmt: skip
+
+
+def _by_language(texts: Mapping[str, str]) -> dict[str, list[TableShown]]:
+    """Return the files of each language, English first under no name."""
+    groups: dict[str, list[TableShown]] = {"": []}
+    for name, text in texts.items():
+        language = name.split("/")[1] if name.startswith("languages/") else ""
+        groups.setdefault(language, []).append(_listed(name, text))
+    return groups
 
 
 def table(desk: Desk, visit: Visit) -> Answer:

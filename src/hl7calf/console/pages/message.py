@@ -150,6 +150,8 @@ def actions_for(message: Message, role: Role) -> dict[str, str]:
     state, held_review = message.line.state, message.line.action == "review"
     if state == "parked" and role.may(Role.OPERATOR):
         return {kind: QUEUE_KINDS[kind] for kind in ("release", "retry", "skip")}
+    if state == "quarantined" and role.may(Role.OPERATOR):
+        return {"release": "Forward as it came", "skip": QUEUE_KINDS["skip"]}
     if state == "parked" and held_review and role.may(Role.REVIEWER):
         return {"release": QUEUE_KINDS["release"]}
     if state == "queued" and role.may(Role.OPERATOR):

@@ -21,6 +21,7 @@ SPARK_HEIGHT = 24.0
 MODES = ("observe", "annotate", "upgrade")
 LAPSE_NOTICE_DAYS = 30
 RECENT = 6
+MOST_LOOKED_AT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +163,16 @@ def _needs(desk: Desk, visit: Visit, status: Status, mode: ModeShown) -> list[Ne
 
 def _route_needs(desk: Desk, visit: Visit, route: RouteStatus) -> list[Need]:
     needs: list[Need] = []
-    if route.books.parked and route.oldest_parked_at is not None:
-        old = age(visit.now - route.oldest_parked_at)
-        what = f"{route.route}: {plural(route.books.parked, 'message')} parked, the oldest {old} ago."
+    parked = desk.journal.messages("parked", route.route, 0, MOST_LOOKED_AT) if route.books.parked else []
+    held = [line for line in parked if line.action == "review"]
+    if held:
+        old = age(visit.now - held[0].received_at)
+        what = f"{route.route}: {plural(len(held), 'order')} held back for a reviewer, the oldest for {old}."
+        needs.append(Need(True, what, "/review"))
+    if route.books.parked > len(held):
+        others = [line for line in parked if line.action != "review"]
+        old = f", the oldest for {age(visit.now - others[0].received_at)}" if others else ""
+        what = f"{route.route}: {plural(route.books.parked - len(held), 'message')} parked{old}."
         needs.append(Need(True, what, "/waiting"))
     if route.oldest_queued_at is not None and visit.now - route.oldest_queued_at > desk.options.overdue_s:
         old = age(visit.now - route.oldest_queued_at)

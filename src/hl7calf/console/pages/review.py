@@ -12,20 +12,14 @@ from hl7calf.console.queries import Entry, Wanted
 from hl7calf.console.summary import entry_summary
 from hl7calf.console.text import kept_text
 from hl7calf.console.visit import Answer, Visit
+from hl7calf.console.wording import MOVES, REVIEWS
 
 DAYS_BACK = 14
 MOST = 200
 SHOWN_DECIDED = 20
 SEEN_DAYS = 90  # longer than the bytes of a message are usually kept
 DECIDED = "review"  # the kind of log entry that a decision is
-DECISIONS = {
-    "keep": "kept as ordered",
-    "ask-upgrade": "complete study wanted; the ordering side is asked",
-    "release": "released as it came",
-    "raise": "released upgraded",
-    "skip": "given up",
-    "seen": "seen, nothing to do",
-}
+DECISIONS = {**MOVES, **REVIEWS}
 _OF_THE_QUEUE = ("release", "skip")
 _PROGRAM = "hl7calf"  # the user of what the service does by itself
 
@@ -50,7 +44,10 @@ def show(desk: Desk, visit: Visit) -> Answer:
     made = [one for one in decisions(desk, _since(visit.now)) if one.what != DECISIONS["seen"]]
     return desk.page(
         visit, "review.html", nav="review", days=DAYS_BACK,
-        waiting=[(entry_summary(entry, may_see), entry.message_id in parked) for entry in waiting],
+        waiting=[
+            (entry_summary(entry, may_see), entry.message_id in parked)
+            for entry in sorted(waiting, key=lambda entry: entry.message_id not in parked)  # those held come first
+        ],
         made=made[: -1 - SHOWN_DECIDED : -1],
     )  # fmt: skip
 

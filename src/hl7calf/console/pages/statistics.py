@@ -92,11 +92,7 @@ def _senders(desk: Desk, visit: Visit) -> list[SenderRow]:
 def _total(series: list[tuple[int, Day]]) -> Day:
     total = Day()
     for _, day in series:
-        total.looked_at += day.looked_at
-        total.changed += day.changed
-        total.orders += day.orders
-        total.targets += day.targets
-        total.actions.update(day.actions)
+        total.include(day)
     return total
 
 
