@@ -31,6 +31,7 @@ from hl7calf.service.journal.jobs import (
 from hl7calf.service.journal.views import Queued
 from hl7calf.service.metrics import Metrics
 from hl7calf.service.rule import Rule, Terms
+from hl7calf.wire.header import Header
 
 TERMS = Terms("tables", "digest", Mode.UPGRADE)
 
@@ -86,6 +87,9 @@ class MemoryJournal:
         if self.auto:
             self.commit()
         return answer
+
+    def hand_in(self, job: Any, done: Callable[[Any], object]) -> None:
+        self.submit(job).addCallbacks(done, lambda failure: done(failure.value))
 
     def commit(self) -> None:
         """Answer everything that waits, as the sync of one transaction does."""
@@ -148,7 +152,7 @@ def reviewed(payload: bytes) -> Verdict:
     return Verdict(payload, payload, "A1", "ORM^O01", "2.5.1", Action.REVIEW, (one,), ("review",))
 
 
-def simple_triage(payload: bytes, terms: Terms, recall: Recall | None) -> Verdict | None:
+def simple_triage(payload: bytes, terms: Terms, recall: Recall | None, header: Header | None) -> Verdict | None:
     return None if b"|ORM^O01|" in payload else passed(payload)
 
 

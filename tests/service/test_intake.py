@@ -147,7 +147,7 @@ def test_a_cancel_right_behind_its_order_sees_the_upgrade_before_it_is_stored() 
 def test_while_orders_are_being_vetted_the_quick_look_may_not_ask_the_order_memory() -> None:
     recalls: list[Any] = []
 
-    def triage(payload: bytes, terms: Any, recall: Any) -> Verdict | None:
+    def triage(payload: bytes, terms: Any, recall: Any, header: Any) -> Verdict | None:
         recalls.append(recall)
         return None if b"ORM" in payload else passed(payload)
 

@@ -1,4 +1,9 @@
+from collections.abc import Iterable
+
+import pytest
+
 from hl7calf.calf.verdict import Remembered
+from hl7calf.service import orders_in_flight
 from hl7calf.service.orders_in_flight import OrdersInFlight
 from tests.service.doubles import order, upgraded
 
@@ -45,3 +50,35 @@ def test_settling_an_older_decision_leaves_the_newer_one() -> None:
 
 def test_other_orders_are_looked_up_in_the_store() -> None:
     assert overlay().recall(b"P-2^CPOE") is None
+
+
+def counting(keys: Iterable[bytes] | None) -> tuple[OrdersInFlight, list[bytes]]:
+    """Return an overlay that knows these keys of the store, and the keys the store was asked for."""
+    asked: list[bytes] = []
+
+    def stored(key: bytes) -> Remembered | None:
+        asked.append(key)
+        return STORED if key == STORED.placer_key else None
+
+    return OrdersInFlight(stored, keys), asked
+
+
+def test_the_store_is_asked_only_about_orders_it_may_hold() -> None:
+    orders, asked = counting([STORED.placer_key])
+    assert orders.recall(b"P-2^CPOE") is None
+    assert orders.recall(STORED.placer_key) is STORED
+    assert asked == [STORED.placer_key]
+
+
+def test_the_store_is_asked_about_what_was_noted_since_the_start() -> None:
+    orders, asked = counting([])
+    orders.note(upgraded(order()))()
+    assert orders.recall(STORED.placer_key) is STORED
+    assert asked == [STORED.placer_key]
+
+
+def test_a_memory_too_large_to_be_known_is_always_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders_in_flight, "MOST_KEYS", 2)
+    orders, asked = counting([b"1", b"2", b"3"])
+    assert orders.recall(b"P-2^CPOE") is None
+    assert asked == [b"P-2^CPOE"]

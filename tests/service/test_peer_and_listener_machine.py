@@ -6,6 +6,7 @@ Real are peer, listener, reception, intake, acknowledger, writer and store; the 
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,9 @@ class Gate:
         if self.state == "gone":
             return Deferred()
         return self.writer.submit(job)
+
+    def hand_in(self, job: Any, done: Callable[[Any], object]) -> None:
+        self.submit(job).addCallbacks(done, lambda failure: done(failure.value))
 
 
 class PeerAndListener(RuleBasedStateMachine):

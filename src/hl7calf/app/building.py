@@ -187,7 +187,7 @@ class _Building:
         service = self.settings.service
         return Shared(
             self.reactor, service, self.writer, self.reading, self.rule, worker,
-            OrdersInFlight(self.readers.remembered),
+            OrdersInFlight(self.readers.remembered, self.readers.reader().remembered_keys()),
             Pressure(service.intake_pause_messages, service.intake_pause_bytes),
             self.metrics, self.alarms, Acknowledger(node_of(self.settings), self.wall), self.wall,
         )  # fmt: skip

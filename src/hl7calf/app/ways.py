@@ -11,6 +11,7 @@ from hl7calf.calf.verdict import Recall, Verdict
 from hl7calf.calf.vetting import triage, vet
 from hl7calf.service.raising import RaiseOrders
 from hl7calf.service.rule import Terms, Triage, Vet
+from hl7calf.wire.header import Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ def way_of(direction: str, languages: tuple[str, ...]) -> Way:
             options=terms.options,
         )  # fmt: skip
 
-    def quick(payload: bytes, terms: Terms, recall: Recall | None) -> Verdict | None:
-        return triage(payload, terms.tables[languages], recall, terms.mode, terms.policy)
+    def quick(payload: bytes, terms: Terms, recall: Recall | None, header: Header | None) -> Verdict | None:
+        return triage(payload, terms.tables[languages], recall, terms.mode, terms.policy, header)
 
     def raised(payload: bytes, terms: Terms, recall: Recall, wanted: frozenset[int]) -> tuple[Verdict, str]:
         return raise_orders(
@@ -58,6 +59,6 @@ def _none_to_raise(payload: bytes, terms: Terms, recall: Recall, wanted: frozens
     return map_back(payload, recall), "results carry no order to raise"
 
 
-def _quick_back(payload: bytes, terms: Terms, recall: Recall | None) -> Verdict | None:
+def _quick_back(payload: bytes, terms: Terms, recall: Recall | None, header: Header | None) -> Verdict | None:
     """Reading a result is quick; only a memory that is still being written makes it wait."""
     return map_back(payload, recall) if recall is not None else None

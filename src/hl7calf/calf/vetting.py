@@ -61,14 +61,16 @@ def triage(
     recall: Recall | None = None,
     mode: Mode = Mode.UPGRADE,
     policy: Policy | None = None,
+    header: Header | None = None,
 ) -> Verdict | None:
     """Answer at once where a quick look suffices; None asks for `vet`.
 
     Unreadable bytes and what is no order message need only MSH; an order that cannot name a calcification and has no
-    remembered upgrade needs the prefilter, its heads and `recall` (None: the memory cannot be asked now).
+    remembered upgrade needs the prefilter, its heads and `recall` (None: the memory cannot be asked now). `header` is
+    the payload's, where it was read before.
     """
     try:
-        header = read_header(payload)
+        header = header or read_header(payload)
     except WireError as error:
         return _refused(payload, error)
     if not is_order_message(header) or header.is_batch:

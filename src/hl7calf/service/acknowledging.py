@@ -18,7 +18,6 @@ from hl7calf.wire.header import Header
 
 _WHEN_GOOD = ("AL", "SU")  # table 0155: always, successful completion only
 _WHEN_BAD = ("AL", "ER")  # always, error or reject only
-_REPEATED = (3, 4, 5, 6, 9, 11, 12, 15, 16, 18)  # the fields of MSH that an acknowledgment depends on
 _MOST_FORMS = 1024
 _MARK = b"\x00"
 _TIME, _OWN, _SENDERS = "\x00T\x00", b"\x00O\x00", b"\x00S\x00"
@@ -53,13 +52,19 @@ class Acknowledger:
 
     def positive(self, header: Header) -> tuple[tuple[str, bytes], ...]:
         """Return code and bytes of each acknowledgment of a stored message, in the order to send; may be none."""
-        field = header.field
-        kind = (header.delimiters, *[field(number) for number in _REPEATED])
-        if kind not in self._forms:
+        kind = (
+            header.delimiters,
+            *header.fields(3, 6),
+            *header.fields(9, 9),
+            *header.fields(11, 12),
+            *header.fields(15, 18),
+        )
+        try:
+            forms = self._forms[kind]
+        except KeyError:
             if len(self._forms) >= _MOST_FORMS:
                 self._forms.clear()
-            self._forms[kind] = _forms(header)
-        forms = self._forms[kind]
+            forms = self._forms[kind] = _forms(header)
         if (
             forms is None or header.control_id[-1:] < b" "
         ):  # a block character: build_ack keeps it from ending the frame

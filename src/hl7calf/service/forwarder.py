@@ -39,6 +39,9 @@ class Submits(Protocol):
     def submit(self, job: Any) -> "Deferred[Any]":
         """Do a job; fires when it is on disk."""
 
+    def hand_in(self, job: Any, done: Callable[[Any], object]) -> None:
+        """Do a job; `done` is called with its result when it is on disk, or with why it was not done."""
+
 
 ReadOutbox = Callable[[int], "Deferred[list[Queued]]"]
 
@@ -218,17 +221,16 @@ class Forwarder:
         self._mark(job, step, attempted, item, pause_s)
 
     def _mark(self, job: object, step: Step, attempted: Attempted, item: Queued, pause_s: float) -> None:
-        def marked(result: Any) -> None:
-            self._marked(result, step, attempted, item, pause_s)
-
-        def not_marked(failure: Failure) -> None:
-            if failure.check(NotPossible):  # a person was quicker: what they decided stands
+        def done(result: Any) -> None:
+            if not isinstance(result, Exception):
+                self._marked(result, step, attempted, item, pause_s)
+            elif isinstance(result, NotPossible):  # a person was quicker: what they decided stands
                 self._settle(item)
                 self.reread()
-            elif not failure.check(JournalBroken) and self._started:  # no room: it must not be sent again, so wait
+            elif not isinstance(result, JournalBroken) and self._started:  # no room: not to be sent again, so wait
                 self._parts.clock.callLater(_MARK_AGAIN_S, self._mark, job, step, attempted, item, pause_s)
 
-        self._parts.writer.submit(job).addCallbacks(marked, not_marked)
+        self._parts.writer.hand_in(job, done)
 
     def _marked(self, result: Any, step: Step, attempted: Attempted, item: Queued, pause_s: float) -> None:
         parts = self._parts

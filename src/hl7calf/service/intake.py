@@ -8,10 +8,8 @@ full vetting keeps its place: what came behind it is recorded behind it.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
-
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
+from functools import partial
+from typing import Any, Protocol
 
 from hl7calf.calf.verdict import Action, Fault, Verdict
 from hl7calf.errors import JournalFull, WireError
@@ -34,8 +32,8 @@ NO_CONTROL_ID = Fault("H_NO_CONTROL_ID", "MSH-10 is empty, so it could not be ac
 class RecordsArrivals(Protocol):
     """What intake needs of the journal's writer."""
 
-    def submit(self, job: RecordArrival) -> Deferred[Recorded]:
-        """Record in a group commit; fires when it is on disk."""
+    def hand_in(self, job: RecordArrival, done: Callable[[Any], object]) -> None:
+        """Record in a group commit; `done` is called when it is on disk, or with why it is not."""
 
 
 class Peer(Protocol):
@@ -158,7 +156,8 @@ class Intake:
             return
         parts = self._parts
         try:
-            arrival.verdict = parts.rule.triage(arrival.payload, None if parts.worker.waiting else parts.orders.recall)
+            recall = None if parts.worker.waiting else parts.orders.recall
+            arrival.verdict = parts.rule.triage(arrival.payload, recall, arrival.header)
         except Exception as wrong:  # whatever the rule does, the order goes on (P8)
             self._give_up(arrival, Fault("V_FAILED", f"triage failed with {type(wrong).__name__}", "AA"))
             self._ready(arrival)
@@ -250,12 +249,13 @@ class Intake:
             receipt, arrival.verdict, arrival.fault, arrival.lane, arrival.forward, lane_key=key, answer_code=code,
             answer=answer, park=arrival.park,
         )  # fmt: skip
-        self._parts.writer.submit(job).addCallbacks(
-            self._recorded, self._not_recorded, callbackArgs=(arrival,), errbackArgs=(arrival,)
-        )
+        self._parts.writer.hand_in(job, partial(self._answered, arrival))
 
-    def _recorded(self, recorded: Recorded, arrival: Arrival) -> None:
+    def _answered(self, arrival: Arrival, recorded: Recorded | Exception) -> None:
         self._leave(arrival)
+        if isinstance(recorded, Exception):
+            self._outcomes.failed(arrival, isinstance(recorded, JournalFull))
+            return
         metrics = self._parts.metrics
         if recorded.duplicate_of is not None:
             metrics.duplicates()
@@ -263,10 +263,6 @@ class Intake:
             metrics.received()
             self._count_orders(arrival.verdict)
         self._outcomes.stored(arrival, recorded)
-
-    def _not_recorded(self, failure: Failure, arrival: Arrival) -> None:
-        self._leave(arrival)
-        self._outcomes.failed(arrival, bool(failure.check(JournalFull)))
 
     def _leave(self, arrival: Arrival) -> None:
         self.unrecorded -= 1

@@ -107,6 +107,7 @@ class RouteMetrics:
         }
         self._bound: dict[tuple[str, str], Callable[[], None]] = {}
         self._verdict = metrics.verdict
+        self._bound_verdicts: dict[tuple[str, str], Callable[[], None]] = {}
 
     def acked(self, code: str) -> None:
         """Count an acknowledgment sent."""
@@ -126,7 +127,10 @@ class RouteMetrics:
 
     def verdict(self, action: str, gate: str) -> None:
         """Count one order."""
-        self._verdict.labels(self._route, action, gate).inc()
+        bound = self._bound_verdicts.get((action, gate))
+        if bound is None:
+            bound = self._bound_verdicts[action, gate] = self._verdict.labels(self._route, action, gate).inc
+        bound()
 
     def _count(self, what: str, code: str) -> None:
         bound = self._bound.get((what, code))

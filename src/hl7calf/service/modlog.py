@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -82,7 +83,13 @@ def text_as_bytes(value: str) -> bytes:
 
 def time_as_text(microseconds: int) -> str:
     """Return a time as `2026-01-15T10:00:00.000000Z`."""
-    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds")[:-6] + "Z"
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{_seconds_as_text(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _seconds_as_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds")[:-6]
 
 
 def entry_body(sequence: int, at: int, node: str, previous: bytes, fields: Mapping[str, Any]) -> bytes:

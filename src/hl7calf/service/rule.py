@@ -13,6 +13,7 @@ from typing import Any
 from hl7calf.calf.verdict import Fault, Mode, Policy, Recall, Verdict
 from hl7calf.service.alarms import Alarms
 from hl7calf.service.events import emit
+from hl7calf.wire.header import Header
 from hl7calf.wire.splice import is_exact
 
 RULE_OFF = Fault("V_RULE_OFF", "the rule is off after repeated failures; the original goes on", "AA")
@@ -31,7 +32,7 @@ class Terms:
 
 
 Vet = Callable[[bytes, Terms, Recall], Verdict]
-Triage = Callable[[bytes, Terms, Recall | None], Verdict | None]
+Triage = Callable[[bytes, Terms, Recall | None, Header | None], Verdict | None]
 
 
 class Rule:
@@ -62,13 +63,14 @@ class Rule:
         self._window_s = failures_window_s
         self._failures: deque[float] = deque()
 
-    def triage(self, payload: bytes, recall: Recall | None) -> Verdict | None:
+    def triage(self, payload: bytes, recall: Recall | None, header: Header | None = None) -> Verdict | None:
         """Give the quick answer, or None when the full vetting is needed.
 
         Args:
             recall: None while earlier orders are still being vetted, so that nothing can be said about later ones.
+            header: of the payload, where it was read before.
         """
-        return self._triage(payload, self.terms, recall)
+        return self._triage(payload, self.terms, recall, header)
 
     def vet(self, payload: bytes, recall: Recall) -> tuple[Verdict | None, Fault | None]:
         """Vet one payload under the terms of this moment and prove the outcome (invariants 1 and 6)."""
@@ -108,9 +110,9 @@ class RouteRule:
         """Whether the rule is on."""
         return self._rule.on
 
-    def triage(self, payload: bytes, recall: Recall | None) -> Verdict | None:
+    def triage(self, payload: bytes, recall: Recall | None, header: Header | None = None) -> Verdict | None:
         """As `Rule.triage`, the route's way."""
-        return self._triage(payload, self._rule.terms, recall)
+        return self._triage(payload, self._rule.terms, recall, header)
 
     def vet(self, payload: bytes, recall: Recall) -> tuple[Verdict | None, Fault | None]:
         """As `Rule.vet`, the route's way."""

@@ -79,6 +79,10 @@ class Header:
         fields = self._fields
         return fields[number - 1] if number <= len(fields) else _EMPTY
 
+    def fields(self, first: int, last: int) -> list[bytes]:
+        """Return MSH-`first` (2 or more) to MSH-`last`, fewer where the header is shorter."""
+        return self._fields[first - 1 : last]
+
     def _code(self, number: int, component: int = 1) -> str:
         return _component(self.field(number), self.delimiters.component, component)
 

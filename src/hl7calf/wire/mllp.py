@@ -67,6 +67,8 @@ class Deframer:
 
         After a fault with `close` nothing more is taken.
         """
+        if not self._buffer and not self._counts and (whole := self._whole(data)) is not None:
+            return [whole]
         found: list[Frame | FrameFault] = []
         if self._closed:
             return found
@@ -80,6 +82,15 @@ class Deframer:
             more = self._within(stream, found) if self._begin >= 0 else self._between(stream, found)
         self._keep_rest(stream)
         return found
+
+    def _whole(self, data: bytes) -> Frame | None:
+        """Return the frame where these bytes are exactly one, as most are, and nothing about it is odd."""
+        size = len(data)
+        if size < 4 or data[0] != self._start or data[-1] != self._trailer or size > self._limits.max_frame_bytes:
+            return None
+        if data.find(self._end) != size - 2 or data.find(self._start, 1) >= 0 or data[1] in FILLER:
+            return None
+        return None if self._closed or self._begin >= 0 or self._in_junk else Frame(data[1:-2])
 
     def eof(self) -> list[FrameFault]:
         """Take the end of the stream: an unfinished frame is torn, kept and not acknowledged (F18)."""

@@ -31,7 +31,7 @@ from hl7calf.service.journal.jobs import (
     SetPaused,
     Skip,
 )
-from hl7calf.service.journal.ledger import Ledger
+from hl7calf.service.journal.ledger import Ledger, Standing
 
 Answer = Result | Exception
 """What came of one job: its result, or why it was not done."""
@@ -62,6 +62,7 @@ class Batch:
         self._node = node
         self._hmac_key = hmac_key
         self._failpoint = failpoint
+        self._standing: Standing | None = None  # after a commit, until the next transaction begins
 
     def run(self, jobs: Sequence[Job]) -> list[Answer]:
         """Do all jobs in one transaction and return one answer each, in order, after the sync.
@@ -89,10 +90,11 @@ class Batch:
             return error
 
     def _commit(self, jobs: Sequence[Job]) -> list[Answer]:
+        standing, self._standing = self._standing, None
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             self._failpoint("begin")
-            ledger = Ledger(self._connection, self._node, self._hmac_key)
+            ledger = Ledger(self._connection, self._node, self._hmac_key, standing)
             answers = _do(ledger, jobs)
             self._failpoint("insert")
             ledger.close()
@@ -102,6 +104,7 @@ class Batch:
             self._roll_back()
             raise
         self._failpoint("commit returned")
+        self._standing = ledger.standing
         return answers
 
     def _roll_back(self) -> None:

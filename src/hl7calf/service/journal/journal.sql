@@ -432,6 +432,10 @@ WHERE e.sequence IS NULL LIMIT 100;
 -- What was done to a placer order.
 SELECT placer_key, before, after, rule, control_id FROM remembered WHERE placer_key = ?;
 
+-- name: remembered_keys
+-- Placer orders that something was done to, a stretch at a time.
+SELECT placer_key FROM remembered WHERE placer_key > ? ORDER BY placer_key LIMIT ?;
+
 -- name: all_books
 -- All counts.
 SELECT route, name, count FROM book WHERE route <> '';

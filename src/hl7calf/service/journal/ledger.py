@@ -1,12 +1,12 @@
 """The running figures of one transaction: next numbers, the end of the log, the books, the lanes touched.
 
-Law: a ledger lives as long as its transaction. It starts from the disk and is written back before the commit,
-so a rollback leaves nothing of it behind.
+Law: a ledger lives as long as its transaction. It starts from the disk, or where the last commit left it, and is
+written back before the commit, so a rollback leaves nothing of it behind.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -16,10 +16,25 @@ from hl7calf.service.journal.statements import sql, sql_for_rows
 from hl7calf.service.modlog import DAY_US, GENESIS, entry_body, entry_hash, placers_of, text_as_bytes
 
 
-class Ledger(Query):
-    """One transaction's cursor and running figures."""
+class Standing(NamedTuple):
+    """Where a committed transaction left the figures. Routes stay among the parked ones longer than they are."""
 
-    def __init__(self, connection: apsw.Connection, node: str, hmac_key: bytes) -> None:
+    next_message_id: int
+    sequence: int
+    hash: bytes
+    routes_with_parked: frozenset[str]
+
+
+class Ledger(Query):
+    """One transaction's cursor and running figures.
+
+    Args:
+        standing: where the transaction before this one left them, if it was committed; else they are read.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, node: str, hmac_key: bytes, standing: Standing | None = None
+    ) -> None:
         super().__init__(connection)
         self._node = node
         self._hmac_key = hmac_key
@@ -27,11 +42,21 @@ class Ledger(Query):
         self._lanes: set[tuple[str, str]] = set()
         self._entries: list[Row] = []
         self._placers: list[Row] = []
+        begin = standing or self._read()
+        self.next_message_id = begin.next_message_id
+        self._sequence = begin.sequence
+        self._hash = begin.hash
+        self.routes_with_parked = set(begin.routes_with_parked)
+
+    def _read(self) -> Standing:
         [(last_id, received, sequence, digest)] = self.rows("last_numbers")
-        self.next_message_id: int = max(last_id or 0, received or 0) + 1
-        self._sequence: int = sequence or 0
-        self._hash: bytes = digest or GENESIS
-        self.routes_with_parked: set[str] = {row[0] for row in self.rows("routes_with_parked")}
+        parked = frozenset(row[0] for row in self.rows("routes_with_parked"))
+        return Standing(max(last_id or 0, received or 0) + 1, sequence or 0, digest or GENESIS, parked)
+
+    @property
+    def standing(self) -> Standing:
+        """Where the next transaction begins, once this one is committed."""
+        return Standing(self.next_message_id, self._sequence, self._hash, frozenset(self.routes_with_parked))
 
     def run(self, name: str, *values: Any) -> None:
         """Run a named statement."""
@@ -45,13 +70,16 @@ class Ledger(Query):
             self._insert(name, [tuple(map(_storable, row)) for row in rows])
 
     def _insert(self, name: str, rows: Sequence[Row]) -> None:
+        """Insert in pieces of a few sizes, each half the one before, so that their statements stay prepared."""
         execute = self._cursor.execute
-        whole = len(rows) - len(rows) % CHUNK
-        for start in range(0, whole, CHUNK):
-            part = rows[start : start + CHUNK]
-            execute(sql_for_rows(name, CHUNK), [value for row in part for value in row])
-        if rest := rows[whole:]:
-            execute(sql_for_rows(name, len(rest)), [value for row in rest for value in row])
+        start, size, left = 0, CHUNK, len(rows)
+        while left:
+            while size > left:
+                size //= 2
+            part = rows[start : start + size]
+            execute(sql_for_rows(name, size), [value for row in part for value in row])
+            start += size
+            left -= size
 
     def changes(self) -> int:
         """Return how many rows the last statement changed."""

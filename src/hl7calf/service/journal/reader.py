@@ -174,6 +174,17 @@ class Reader:
         with self._reading() as query:
             return reading_log.remembered(query, placer_key)
 
+    def remembered_keys(self) -> Iterator[bytes]:
+        """Yield the keys of all placer orders that something was done to; one state of the journal each stretch."""
+        after = b""
+        while True:
+            with self._reading() as query:
+                keys = reading_log.remembered_keys(query, after)
+            if not keys:
+                return
+            yield from keys
+            after = keys[-1]
+
     # --- books, control, status
 
     def books(self, route: str | None = None) -> Books:

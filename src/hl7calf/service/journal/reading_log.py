@@ -65,6 +65,11 @@ def remembered(query: Query, placer_key: bytes) -> Remembered | None:
     return Remembered(key, tuple(json.loads(before)), tuple(json.loads(after)), rule, bytes_as_text(control_id))
 
 
+def remembered_keys(query: Query, after: bytes, limit: int = 5000) -> list[bytes]:
+    """Return the keys of placer orders that something was done to, in order, from behind one on."""
+    return [row[0] for row in query.rows("remembered_keys", after, limit)]
+
+
 def _rows(query: Query, wanted: LogFilter, after: int, limit: int, way: str) -> list[Row]:
     since, until = _times(wanted)
     if wanted.since is not None:
