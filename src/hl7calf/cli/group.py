@@ -39,6 +39,7 @@ COMMANDS = {
     "status": Listed("status:status", "Show one screen: mode, routes, queue, books, last error."),
     "backup": Listed("backup:backup", "Copy the store into FILE while the service runs."),
     "restore": Listed("backup:restore", "Put a copy of the store back, paused."),
+    "salvage": Listed("salvage:salvage", "Make a new store of what can be read in a damaged one, paused."),
     "console": Listed("console:console", "Run the web console, a process of its own."),
     "doctor": Listed("doctor:doctor", "Try a receiver and say what to set for it."),
     "bench": Listed("bench:bench", "Measure hl7calf on this machine against a bare echo."),

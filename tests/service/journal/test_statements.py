@@ -33,7 +33,13 @@ MAY_LOOK_AT_EVERYTHING = {
     "days": "two ends of an index",
     "entry_days": "two ends of an index",
     "bytes_used": "no table",
-}
+    "nearest_message": "the next ones before and behind a number",
+    **dict.fromkeys(
+        ("bytes_without_record", "count_seen", "delete_messages_without_bytes", "forget_lost_entries",
+         "forget_lost_histories", "mark_all_as_possible_duplicates", "messages_without_bytes", "numbers_with_bytes",
+         "salvaged_entries", "salvaged_waiting"), "once, when a journal is salvaged",
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -15,4 +15,6 @@ exactly one `jobs.State`, and the books add up.
     decisions.py    what a person did           desk.py        where other processes ask for it
     reader.py       reading, any process        reading_*.py   its parts
     retention.py    giving disk space back      backup.py      backup, restore, check
+    salvage.py      a new journal of a damaged one             rubble.py  what its rows are
+    pages.py        its pages without SQLite
 """

@@ -452,3 +452,97 @@ SELECT at, outcome, why FROM trouble WHERE route = ?;
 -- Bytes and checksums of all messages, a stretch at a time.
 SELECT message_id, inbound, coalesce(outbound, inbound), sha256_in, sha256_out
 FROM payload WHERE message_id > ? ORDER BY message_id LIMIT ?;
+
+-- ---------------------------------------------------------------- salvaging a damaged journal
+
+-- name: salvage_message
+-- A record found. One that says that the message is finished is newer than one that says that it waits.
+INSERT INTO message (id, route, lane, state, day, received_at, finished_at, peer_host, peer_port,
+                     sending_application, sending_facility, receiving_application, receiving_facility,
+                     message_type, control_id, version, action, reasons, fault_code, fault_why,
+                     answer_code, answer, changed, entry)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at
+WHERE message.finished_at IS NULL AND (excluded.finished_at IS NOT NULL OR excluded.state = 'parked');
+
+-- name: salvage_payload
+-- Bytes found; their checksum is right.
+INSERT INTO payload (message_id, sha256_in, sha256_out, inbound, outbound) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING;
+
+-- name: salvage_seen
+-- By which a resend is recognised.
+INSERT INTO seen (message_id, at, key, digest) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: salvage_entry
+-- An entry of the log found; its hash is right.
+INSERT INTO entry (sequence, at, day, kind, route, action, control_id, message_id, body, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: salvage_history
+-- A line of a message's history found.
+INSERT INTO history (message_id, line, at, last_at, times, outcome, why, ack_code, ack, user)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: salvage_remembered
+-- What was done to a placer order, the newest that was found.
+INSERT INTO remembered (placer_key, before, after, rule, control_id, at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (placer_key) DO UPDATE
+SET before = excluded.before, after = excluded.after, rule = excluded.rule, control_id = excluded.control_id,
+    at = excluded.at
+WHERE excluded.at > remembered.at;
+
+-- name: messages_without_bytes
+-- Records whose bytes were not found.
+SELECT m.id, m.state FROM message m WHERE NOT EXISTS (SELECT 1 FROM payload p WHERE p.message_id = m.id);
+
+-- name: delete_messages_without_bytes
+-- They are no messages any more.
+DELETE FROM message WHERE NOT EXISTS (SELECT 1 FROM payload p WHERE p.message_id = message.id);
+
+-- name: numbers_with_bytes
+-- Messages whose bytes were found.
+SELECT message_id FROM payload;
+
+-- name: bytes_without_record
+-- Bytes whose record was not found.
+SELECT p.message_id, p.inbound, p.outbound IS NOT NULL FROM payload p
+WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = p.message_id) ORDER BY p.message_id;
+
+-- name: nearest_message
+-- Route and time of the message that came next to a number.
+SELECT route, received_at FROM (SELECT * FROM message WHERE id < ? ORDER BY id DESC LIMIT 1)
+UNION ALL SELECT route, received_at FROM (SELECT * FROM message WHERE id > ? ORDER BY id LIMIT 1) LIMIT 1;
+
+-- name: was_delivered
+-- Whether its history says so.
+SELECT 1 FROM history WHERE message_id = ? AND outcome = 'delivered' LIMIT 1;
+
+-- name: state_of
+-- Where a message is.
+SELECT state FROM message WHERE id = ?;
+
+-- name: salvaged_waiting
+-- Messages that are to be forwarded or to be looked at, in order.
+SELECT m.id, m.route, m.lane, m.state, p.inbound FROM message m JOIN payload p ON p.message_id = m.id
+WHERE m.id > ? AND m.state IN ('queued', 'parked') ORDER BY m.id LIMIT ?;
+
+-- name: salvaged_entries
+-- What the entries are found by stands in their bodies.
+SELECT sequence, day, body FROM entry WHERE sequence > ? ORDER BY sequence LIMIT ?;
+
+-- name: forget_lost_entries
+-- Their number may be given to another entry.
+UPDATE message SET entry = NULL WHERE entry NOT IN (SELECT sequence FROM entry);
+
+-- name: forget_lost_histories
+-- Of messages that are gone.
+DELETE FROM history WHERE message_id NOT IN (SELECT id FROM message);
+
+-- name: mark_all_as_possible_duplicates
+-- Nobody knows what was sent before the damage.
+UPDATE outbox SET possible_duplicate = 1;
+
+-- name: count_seen
+-- How many resends can be recognised.
+SELECT count(*) FROM seen;
