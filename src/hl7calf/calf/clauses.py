@@ -20,7 +20,10 @@ MAX_MENTIONS = 200
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One passage read: findings with status, and the other mentions in order."""
+    """One passage read: findings with status, and the other mentions in order.
+
+    `idle` are the cues that reached no finding.
+    """
 
     passage: Passage
     findings: tuple[Found, ...]
@@ -29,6 +32,7 @@ class Read:
     sentences: tuple[int, ...]
     ticked: Mapping[int, bool] = field(default_factory=dict)
     unread: bool = False
+    idle: tuple[Mention, ...] = ()
 
     def sentence_of(self, token: int) -> int:
         """Return the number of the sentence a token stands in."""
@@ -59,8 +63,10 @@ def read_passage(passage: Passage, tables: Tables, without: str | None = None) -
     ]
     ticked, _ = read_boxes(passage.tokens)
     sites = tuple(m for m in sites_found if ticked.get(m.first, True))
-    statuses = [_ticked(f, ticked) for f in Scope(passage, found, cues, sentences).apply()]
-    return Read(passage, tuple(statuses), cues, sites, tuple(sentences), ticked)
+    scope = Scope(passage, found, cues, sentences)
+    statuses = [_ticked(f, ticked) for f in scope.apply()]
+    idle = tuple(c for c in cues if c not in scope.reaching)
+    return Read(passage, tuple(statuses), cues, sites, tuple(sentences), ticked, idle=idle)
 
 
 def _is_crowded(passage: Passage, found: int, tables: Tables) -> bool:

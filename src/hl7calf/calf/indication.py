@@ -12,17 +12,19 @@ from dataclasses import dataclass, replace
 
 from hl7calf.calf.boxes import read_boxes
 from hl7calf.calf.clauses import Read, read_passage, read_statuses
+from hl7calf.calf.doubts import is_doubtful
 from hl7calf.calf.durations import read_duration
 from hl7calf.calf.evidence import Coded, read_codes, show_evidence
 from hl7calf.calf.facts import read_characteristics, read_risks, read_symptoms
 from hl7calf.calf.gates import INFORMATIVE, Raised, age_gate, follows_known_dvt, gate, phrase_gates, study_gates
 from hl7calf.calf.imaging import read_imaging
+from hl7calf.calf.instructions import is_instructed
 from hl7calf.calf.language import is_foreign
 from hl7calf.calf.passages import MAX_TEXT, Passage
 from hl7calf.calf.pitfalls import name_pitfalls
 from hl7calf.calf.rule import Options
 from hl7calf.calf.sides import Laterality, read_laterality
-from hl7calf.calf.sites import Attachment
+from hl7calf.calf.sites import Attached, Attachment
 from hl7calf.calf.status import Calcification, decide_calcification
 from hl7calf.calf.study import EARLIER_WORDS, Study, Triplet, is_earlier_study, read_study
 from hl7calf.calf.tables import Tables
@@ -91,8 +93,8 @@ def read_indication(
     extents, earlier = _extents(study, order.passages, tables, without)
     facts = _facts(order, study, reads, coded, calcification, calf, laterality, extents, earlier, tables)
     gates = _gates(order, study, reads, raised, coded, laterality, calcification, extents, options or Options())
-    if "complete" in earlier and not any(g.code == "X14" for g in gates):
-        gates.append(gate("X14"))
+    if facts.target:
+        gates += _second_look(reads, attached, earlier, tables)
     foreign = is_foreign(order.passages, tables.languages)
     arterial = any(r.code == "X9" for r in raised)
     action, kept = _decide(order, study, facts, calcification, gates, extents, arterial, foreign)
@@ -100,6 +102,20 @@ def read_indication(
         action, kept, facts, study, show_evidence(reads, attached, study, raised, order.passages, tables),
         name_pitfalls(study, facts, reads, extents),
     )  # fmt: skip
+
+
+def _second_look(
+    reads: Sequence[Read], attached: Sequence[Attached], earlier: frozenset[str], tables: Tables
+) -> list[Gate]:
+    """Return the gates that only a target is asked about: doubts that the tables' phrases did not name."""
+    gates: list[Gate] = []
+    if is_doubtful(attached, tables):
+        gates.append(gate("X22", "a denial stands beside the calcification and its object is not clear"))
+    if is_instructed(reads, tables):
+        gates.append(gate("X15"))
+    if "complete" in earlier:
+        gates.append(gate("X14"))
+    return gates
 
 
 def _unread(order: OrderText, study: Study) -> Indication:
@@ -205,9 +221,9 @@ def _decide(
     if foreign:
         return Action.PASS, (gate("X28"),)
     codes = {g.code for g in gates}
-    stopping = tuple(g for g in gates if g.code not in INFORMATIVE)
+    stopping = {g.code: g for g in reversed(gates) if g.code not in INFORMATIVE}
     if stopping:
-        return Action.REVIEW, stopping
+        return Action.REVIEW, tuple(reversed(stopping.values()))
     told = tuple(g for g in gates if g.code in codes & INFORMATIVE)
     if "limited" in extents:
         return Action.UPGRADE, told

@@ -227,10 +227,16 @@ def _answer(reader: Reader, question: Span | None, spans: Sequence[Span], path: 
     yield from reader.passage(path, kind, Text(value, offsets))
 
 
+PROCEDURES = frozenset({"procedure", "modifiers", "cpt modifiers", "modifier", "p^procedure", "side", "laterality"})
+EXTENTS = frozenset({"extent", "type", "protocol"})
+OF_THE_STUDY = EXTENTS | frozenset(
+    "exam examination study scan us ultrasound duplex venous doppler of the for requested ordered desired".split()
+)
+
+
 def _answer_kind(question: str) -> str:
+    """Tell whether the answer names the study (`PROCEDURE`, `Exam type`) or is text about the patient."""
     low = question.strip().lower()
-    return (
-        "name"
-        if low in ("procedure", "modifiers", "cpt modifiers", "modifier", "p^procedure", "side", "laterality")
-        else "text"
-    )
+    words = {t.norm for t in tokenize(low) if t.is_word}
+    names_study = words <= OF_THE_STUDY and words & EXTENTS
+    return "name" if low in PROCEDURES or names_study else "text"

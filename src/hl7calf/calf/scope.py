@@ -15,6 +15,8 @@ from hl7calf.calf.passages import Passage
 
 MAX_GAP = 9
 """Tokens between a cue and the first finding it governs; longer gaps are other business."""
+MAX_BACK = 18
+"""The same for a cue that looks back: `calcification, which was raised on the film, has since been excluded`."""
 STATUS_OF = {
     "negated": "negated",
     "answered no": "negated",
@@ -64,6 +66,7 @@ class Scope:
         self.cues = cues
         self.sentences = sentences
         self.contrasts = [c for c in cues if c.concept == "contrast"]
+        self.reaching: set[Mention] = set()
 
     def apply(self) -> list[Found]:
         """Return the findings with their status set."""
@@ -90,6 +93,7 @@ class Scope:
     def _mark(self, index: int, cue: Mention) -> None:
         status = STATUS_OF[cue.concept]
         found = self.found[index]
+        self.reaching.add(cue)
         if status == "past":
             self.found[index] = replace(found, past=True)
             return
@@ -186,7 +190,7 @@ class Scope:
             return
         later = self.found[candidates[-1]]
         gap = [self.tokens[i].norm for i in range(later.mention.last, cue.first)]
-        if len(gap) > 12 or self._contrast_between(later.mention.last, cue.first - 1):
+        if len(gap) > MAX_BACK or self._contrast_between(later.mention.last, cue.first - 1):
             return
         self._mark(candidates[-1], cue)
         if not self.tokens[cue.first].is_word and cue.concept == "question":
