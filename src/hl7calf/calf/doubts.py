@@ -21,11 +21,12 @@ BEFORE = frozenset(
 )
 AFTER = (BEFORE - {"no", "without", "lack", "lacks", "fails", "failed"}) | frozenset(
     "excluded refuted disproved disproven discounted removed excised resected resolved gone cleared disappeared "
-    "vanished dissolved resorbed reabsorbed artifact artefact artifactual artefactual false erroneous retracted".split()
+    "vanished dissolved resorbed reabsorbed artifact artefact artifactual artefactual false erroneous retracted "
+    "proved proven turned mistaken misread".split()
 )
 ENDING = frozenset({"no", "none", "nil", "zero", "neg", "negative", "absent", "nothing"})
 """Words that deny what stood before them only as the last word of a clause: `calf calcification: none`."""
-BREAKS = frozenset({",", "-", "(", ")"})
+BREAKS = frozenset({",", "-", "(", ")", ":"})
 """Marks that end what a denial reaches; a verb of removal (`, which ..., has been excluded`) reaches across."""
 CLAIMING = frozenset({"symptoms", "findings", "risk_factors", "calcification"})
 

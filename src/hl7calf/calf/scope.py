@@ -185,6 +185,9 @@ class Scope:
 
     def _backward(self, cue: Mention) -> None:
         sentence = self.sentences[cue.first]
+        inside = [i for i, f in enumerate(self.found) if cue.first <= f.mention.first < cue.last]
+        if inside and cue.concept == "negated":
+            self._mark(inside[0], cue)  # `it is not calcification`: the cue holds the finding that it denies
         candidates = [i for i, f in enumerate(self.found) if f.mention.last <= cue.first and f.sentence == sentence]
         if not candidates:
             return

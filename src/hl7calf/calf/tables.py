@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from hl7calf.calf.inflections import with_forms
 from hl7calf.calf.lexicon import Lexicon, Phrase
 from hl7calf.calf.note import NoteTemplate, read_template
 from hl7calf.calf.schema import SCHEMAS, Row, read_rows
@@ -146,11 +147,12 @@ def _build(rows: Mapping[str, tuple[Row, ...]], note: NoteTemplate, digest: str)
     def lexicon(name: str, meaning: str) -> Lexicon:
         return Lexicon(phrases_of(rows[name], meaning))
 
+    all_cues = list(phrases_of(rows["cues.csv"], "cue"))
     return Tables(
         findings=Lexicon(p for name, meaning in FINDING_TABLES for p in phrases_of(rows[name], meaning)),
         sites=lexicon("sites.csv", "site"),
-        cues=Lexicon(p for p in phrases_of(rows["cues.csv"], "cue") if not p.concept.startswith("answered")),
-        answers=Lexicon(p for p in phrases_of(rows["cues.csv"], "cue") if p.concept.startswith("answered")),
+        cues=Lexicon(with_forms(p for p in all_cues if not p.concept.startswith("answered"))),
+        answers=Lexicon(p for p in all_cues if p.concept.startswith("answered")),
         sections=lexicon("sections.csv", "section"),
         sides=lexicon("sides.csv", "side"),
         imaging=lexicon("imaging.csv", "modality"),
@@ -175,7 +177,7 @@ def _build(rows: Mapping[str, tuple[Row, ...]], note: NoteTemplate, digest: str)
         },
         note=note,
         digest=digest,
-        cue_twins=_twins(phrases_of(rows["cues.csv"], "cue")),
+        cue_twins=_twins(all_cues),
         words=frozenset(
             w
             for name, schema in SCHEMAS.items()
