@@ -11,32 +11,72 @@ lists [ConText] and of the project's labelled orders.
 from collections.abc import Iterable, Sequence
 
 from hl7calf.calf.clauses import Read
+from hl7calf.calf.films import film_sites
 from hl7calf.calf.scope import Found
-from hl7calf.calf.sites import Attached
+from hl7calf.calf.sites import VAGUE, Attached
 from hl7calf.calf.tables import Tables
 
 BEFORE = frozenset(
     "no not never neither nor none nothing without absent absence negative neg lack lacks lacking fails failed nil "
-    "zero isn't wasn't doesn't don't didn't hasn't haven't weren't aren't cannot can't couldn't".split()
+    "zero nowhere isn't wasn't doesn't don't didn't hasn't haven't weren't aren't cannot can't couldn't".split()
 )
 AFTER = (BEFORE - {"no", "without", "lack", "lacks", "fails", "failed"}) | frozenset(
     "excluded refuted disproved disproven discounted removed excised resected resolved gone cleared disappeared "
     "vanished dissolved resorbed reabsorbed artifact artefact artifactual artefactual false erroneous retracted "
-    "proved proven turned mistaken misread".split()
+    "mistaken misread".split()
 )
 ENDING = frozenset({"no", "none", "nil", "zero", "neg", "negative", "absent", "nothing"})
 """Words that deny what stood before them only as the last word of a clause: `calf calcification: none`."""
+BECOMING = frozenset("proved proven turned shown revealed".split())
+BECOMES = frozenset("to out a an".split())
+"""`calcification proved to be a suture`: the finding became another thing; `bx proven 2020` did not."""
 BREAKS = frozenset({",", "-", "(", ")", ":"})
 """Marks that end what a denial reaches; a verb of removal (`, which ..., has been excluded`) reaches across."""
 CLAIMING = frozenset({"symptoms", "findings", "risk_factors", "calcification"})
 
 
-def is_doubtful(attached: Iterable[Attached], tables: Tables) -> bool:
-    """Tell whether an unplaced denial stands in the sentence of a calcification that would count as the calf's."""
-    return any(
+DENIED = "a denial stands beside the calcification and its object is not clear"
+PLACED = "it is not clear that the calcification is the calf's"
+
+
+def find_doubt(attached: Iterable[Attached], tables: Tables) -> str:
+    """Return what is doubtful about a calcification that would count as the calf's, "" where nothing is."""
+    everything = list(attached)
+    bearing = [a for a in everything if "calf" in a.names and a.found.status in ("affirmed", "uncertain")]
+    if any(
         a.read is not None and a.found.passage is a.read.passage and _is_denied(a.read, a.found, tables)
-        for a in attached
-        if "calf" in a.names and a.found.status in ("affirmed", "uncertain")
+        for a in bearing
+    ):
+        return DENIED
+    if not bearing or not all(a.by_nearness for a in bearing):
+        return ""
+    placed = {s for a in everything for s in a.names if _is_beside(a)} - VAGUE - {"calf"}
+    return PLACED if all((placed and not _is_beside(a)) or _has_rival(a, tables) for a in bearing) else ""
+
+
+def _is_beside(attached: Attached) -> bool:
+    """Tell whether the site stands in the calcification's own sentence."""
+    read, found = attached.read, attached.found
+    if read is None or found.passage is not read.passage:
+        return False
+    return any(read.sentence_of(m.first) == found.sentence for m in attached.mentions)
+
+
+def _has_rival(attached: Attached, tables: Tables) -> bool:
+    """Tell whether the calf that only nearness gave is another finding's, and another site stands in the sentence.
+
+    `In the thigh, above the tender calf, there is a calcified scar`.
+    """
+    read, found = attached.read, attached.found
+    if read is None or not _is_beside(attached):
+        return False
+    edges = {edge for f in read.findings if f is not found for edge in (f.mention.first, f.mention.last)}
+    films = {id(read.sites[i]) for i in film_sites(read, tables)}
+    claimed = any(m.first in edges or m.last in edges for m in attached.mentions)
+    return claimed and any(
+        m.concept not in VAGUE | {"calf", "none"} and m.first not in edges and m.last not in edges
+        for m in read.sites
+        if read.sentence_of(m.first) == found.sentence and id(m) not in films
     )
 
 
@@ -58,7 +98,7 @@ def _is_denied(read: Read, found: Found, tables: Tables) -> bool:
             continue
         if _goes_on(read, found):
             return True
-        if not between & BREAKS or (index > found.mention.first and token.norm not in BEFORE):
+        if not between & BREAKS or token.norm in BECOMING or (index > found.mention.first and token.norm not in BEFORE):
             return True
     return False
 
@@ -73,6 +113,8 @@ def _denies_back(read: Read, index: int) -> bool:
     """Tell whether the word may deny what stood before it; `no` and its like look ahead unless the clause ends."""
     tokens = read.passage.tokens
     norm = tokens[index].norm
+    if norm in BECOMING:
+        return index + 1 < len(tokens) and tokens[index + 1].norm in BECOMES
     if norm not in ENDING:
         return norm in AFTER
     return index + 1 == len(tokens) or not tokens[index + 1].is_word

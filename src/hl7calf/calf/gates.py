@@ -50,12 +50,21 @@ REASONS = {
 }
 INFORMATIVE = frozenset({"X6", "X7", "X18", "X27", "X29"})
 """Gates that are told but do not send the order to a person."""
-RESCANS = frozenset("rescan rescanned resolution propagation propagated untreated surveillance".split())
+RESCANS = frozenset("rescan rescanned resolution propagation propagated untreated surveillance residual".split())
 FOLLOWING = frozenset("known followup residual interval recheck reassess resolving".split())
 PASSED_OVER = frozenset(
     "l r lt rt left right bilateral acute distal proximal prox vein deep of the her his new dx diagnosed chronic "
     "subacute isolated occlusive nonocclusive partial up case popliteal femoral tibial peroneal soleal calf".split()
 )
+NUMBER_WORDS = {
+    word: str(number)
+    for number, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen".split()
+    )
+}
+OF_ANOTHER_TIME = frozenset({"at", "since", "from", "until", "before", "of", "with", "her", "his", "their"})
+"""Words before an age that is not the patient's now: `first noted at age 12`, `mother of a 4 yo`."""
 LOCAL = frozenset({"X12", "X16", "X24", "X25"})
 OF_THE_LEG = frozenset({"calf", "leg", "tibfib", "shin", "knee", "thigh", "ankle", "popliteal", "foot", "heel"})
 KIND_GATES = {
@@ -149,8 +158,10 @@ def age_gate(age: int | None, passages: Iterable[Passage], adult: int) -> Gate |
 
 def _age_in(passage: Passage) -> int | None:
     """Return the patient's age in years from `12 yo`, `12-year-old`, or a leading `12M`; months count as 0."""
-    tokens = [t.norm for t in passage.tokens]
+    tokens = _with_digits([t.norm for t in passage.tokens])
     for index, norm in enumerate(tokens):
+        if set(tokens[max(0, index - 2) : index]) & OF_ANOTHER_TIME:
+            continue
         if norm in ("age", "aged"):
             told = next((t for t in tokens[index + 1 : index + 3] if t not in (":", "=", "is", "of")), "")
             if told.isdigit() and len(told) < 4:
@@ -165,6 +176,14 @@ def _age_in(passage: Passage) -> int | None:
         if index == 0 and follow and follow[0] in ("m", "f", "male", "female", "boy", "girl"):
             return int(digits)
     return None
+
+
+def _with_digits(tokens: Sequence[str]) -> list[str]:
+    """Return the words with numbers below nineteen as digits, but not the units of larger ones (`seventy two`)."""
+    return [
+        NUMBER_WORDS.get(word, word) if not index or not tokens[index - 1].endswith("ty") else word
+        for index, word in enumerate(tokens)
+    ]
 
 
 def _says_years_old(follow: Sequence[str]) -> bool:

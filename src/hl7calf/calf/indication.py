@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from hl7calf.calf.boxes import read_boxes
 from hl7calf.calf.clauses import Read, read_passage, read_statuses
-from hl7calf.calf.doubts import is_doubtful
+from hl7calf.calf.doubts import find_doubt
 from hl7calf.calf.durations import read_duration
 from hl7calf.calf.evidence import Coded, read_codes, show_evidence
 from hl7calf.calf.facts import read_characteristics, read_risks, read_symptoms
@@ -109,8 +109,9 @@ def _second_look(
 ) -> list[Gate]:
     """Return the gates that only a target is asked about: doubts that the tables' phrases did not name."""
     gates: list[Gate] = []
-    if is_doubtful(attached, tables):
-        gates.append(gate("X22", "a denial stands beside the calcification and its object is not clear"))
+    doubt = find_doubt(attached, tables)
+    if doubt:
+        gates.append(gate("X22", doubt))
     if is_instructed(reads, tables):
         gates.append(gate("X15"))
     if "complete" in earlier:
@@ -218,6 +219,8 @@ def _decide(
         return _not_a_target(study, facts, calcification, gates)
     if study.region == "arm":
         return Action.PASS, (gate("X26"),)
+    if study.region == "other":
+        return Action.PASS, (gate("X4", "the examination is of another region"),)
     if foreign:
         return Action.PASS, (gate("X28"),)
     codes = {g.code for g in gates}

@@ -15,8 +15,8 @@ from hl7calf.calf.words import Token
 
 AUTHORITIES = frozenset(
     "authorized authorised authorization authorisation auth preauth precert precertification approved approval "
-    "approves covers covered coverage insurance insurer payer payor medicaid medicare radiologist radiologists protocolled "
-    "protocoled irb trial research insists requests instructed contract capitated".split()
+    "approves covers covered coverage insurance insurer payer payor medicaid medicare radiologist radiologists "
+    "protocolled protocoled irb trial research insists requests instructed contract capitated".split()
 )
 CHANGING = frozenset(
     "modify modified modification change changed changes alter altered convert converted substitute substituted "

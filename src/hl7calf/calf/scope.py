@@ -32,6 +32,8 @@ ADJECTIVES = frozenset("palpable tender painful red warm swollen calcified ossif
 """Findings that describe the next one: `no palpable mass` denies both; `no trauma swelling` denies the trauma."""
 ADJECTIVES = frozenset("palpable tender painful red warm swollen calcified ossified".split())
 """Findings that describe the next one: `no palpable mass` denies both, `no trauma swelling` only the trauma."""
+PARTING = frozenset(", ; : - ( ) in of at and with w plus".split())
+"""Words that keep a calcification apart from the finding behind it; without one it describes that finding."""
 CONNECTORS = frozenset({"or", "nor", "and", "&", "/", "+", ",", "and/or", "plus"})
 VERBS = frozenset(
     "seen noted present on with has had in showing shows showed visible visualized identified found evident "
@@ -193,7 +195,8 @@ class Scope:
             return
         later = self.found[candidates[-1]]
         gap = [self.tokens[i].norm for i in range(later.mention.last, cue.first)]
-        if len(gap) > MAX_BACK or self._contrast_between(later.mention.last, cue.first - 1):
+        is_wide = cue.concept == "removed"
+        if len(gap) > MAX_BACK or self._contrast_between(later.mention.last, cue.first - 1, is_wide):
             return
         self._mark(candidates[-1], cue)
         if not self.tokens[cue.first].is_word and cue.concept == "question":
@@ -202,7 +205,8 @@ class Scope:
             found = self.found[index]
             between = [self.tokens[i].norm for i in range(found.mention.last, later.mention.first)]
             chained = set(between) & {"or", "and", "/", "&", "nor"} and "," not in between
-            if not (chained or not between) or len(between) > 4 or set(between) & VERBS:
+            described = found.mention.phrase.table == "calcification" and not set(between) & PARTING
+            if not (chained or described or not between) or len(between) > 4 or set(between) & VERBS:
                 break
             self._mark(index, cue)
             later = found

@@ -48,12 +48,16 @@ VAGUE = frozenset({"leg", "tibfib"})
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A calcification with the sites it belongs to: (site, location) pairs; none when nobody names one."""
+    """A calcification with the sites it belongs to: (site, location) pairs; none when nobody names one.
+
+    `by_nearness` tells that no word leads from the one to the other: the site is only the nearest.
+    """
 
     found: Found
     sites: tuple[tuple[str, str], ...]
     mentions: tuple[Mention, ...] = ()
     read: Read | None = None
+    by_nearness: bool = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -79,9 +83,9 @@ class Attachment:
             or self._before(read, found, free)
             or self._subject(read, found, [s for s in free if s.concept not in VAGUE])
             or self._after(read, found, free)
-            or self._filmed(read, found, here, free)
-            or self._near(read, found, free)
         )
+        near = chosen is None
+        chosen = chosen or self._filmed(read, found, here, free) or self._near(read, found, free)
         if chosen is None and self._names_unknown_place(read, found):
             return Attached(found, (("unknown", ""),), (), read)
         if chosen is None:
@@ -89,9 +93,9 @@ class Attachment:
             if distant is None:
                 return Attached(found, ())
             read, mention = distant
-            return Attached(found, ((mention.concept, mention.phrase.detail),), (mention,), read)
+            return Attached(found, ((mention.concept, mention.phrase.detail),), (mention,), read, by_nearness=True)
         linked = self._linked(read, chosen, here)
-        return Attached(found, tuple((m.concept, m.phrase.detail) for m in linked), tuple(linked), read)
+        return Attached(found, tuple((m.concept, m.phrase.detail) for m in linked), tuple(linked), read, near)
 
     @staticmethod
     def _inside(found: Found, sites: Sequence[Mention]) -> Mention | None:
