@@ -70,7 +70,8 @@ def _has_rival(attached: Attached, tables: Tables) -> bool:
     read, found = attached.read, attached.found
     if read is None or not _is_beside(attached):
         return False
-    edges = {edge for f in read.findings if f is not found for edge in (f.mention.first, f.mention.last)}
+    others = [f.mention for f in read.findings if f is not found]
+    edges = {edge for m in others for edge in (m.first - 1, m.first, m.last, m.last + 1)}
     films = {id(read.sites[i]) for i in film_sites(read, tables)}
     claimed = any(m.first in edges or m.last in edges for m in attached.mentions)
     return claimed and any(
@@ -106,7 +107,8 @@ def _is_denied(read: Read, found: Found, tables: Tables) -> bool:
 def _goes_on(read: Read, found: Found) -> bool:
     """Tell whether the mention goes on with what stood before a parenthesis: `no evidence on the film, of ...`."""
     first = found.mention.first
-    return first > 1 and [t.norm for t in read.passage.tokens[first - 2 : first]] == [",", "of"]
+    before = [t.norm for t in read.passage.tokens[max(0, first - 2) : first]]
+    return before[:1] == [","] and before[1:] in (["of"], ["in"], ["for"])
 
 
 def _denies_back(read: Read, index: int) -> bool:

@@ -52,6 +52,7 @@ INFORMATIVE = frozenset({"X6", "X7", "X18", "X27", "X29"})
 """Gates that are told but do not send the order to a person."""
 RESCANS = frozenset("rescan rescanned resolution propagation propagated untreated surveillance residual".split())
 FOLLOWING = frozenset("known followup residual interval recheck reassess resolving".split())
+KNOWN = ("affirmed", "uncertain")
 PASSED_OVER = frozenset(
     "l r lt rt left right bilateral acute distal proximal prox vein deep of the her his new dx diagnosed chronic "
     "subacute isolated occlusive nonocclusive partial up case popliteal femoral tibial peroneal soleal calf".split()
@@ -112,7 +113,11 @@ def follows_known_dvt(reads: Iterable[Read]) -> bool:
     """Tell whether the text follows up a DVT that is known: `f/u R peroneal DVT`, `known clot`."""
     for read in reads:
         tokens = read.passage.tokens
-        for found in (f for f in read.findings if f.mention.concept == "dvt" and f.status == "affirmed"):
+        for found in (f for f in read.findings if f.mention.concept == "dvt" and f.status in KNOWN):
+            if found.status == "uncertain":
+                if _has_residue(read, found):
+                    return True
+                continue
             if not is_long_ago(found, 9999) and _is_rescanned(read, found):
                 return True
             low = max(0, found.mention.first - 6)
@@ -124,6 +129,13 @@ def follows_known_dvt(reads: Iterable[Read]) -> bool:
                 if index not in inside and norm not in PASSED_OVER:
                     break
     return False
+
+
+def _has_residue(read: Read, found: Found) -> bool:
+    """Tell whether what is asked is what is left of a DVT: `DVT treated 3 months, residual?`."""
+    tokens = read.passage.tokens
+    return any(t.norm in ("residual", "residue", "recanalized", "recanalised") and read.sentence_of(i) == found.sentence
+               for i, t in enumerate(tokens))  # fmt: skip
 
 
 def _is_rescanned(read: Read, found: Found) -> bool:

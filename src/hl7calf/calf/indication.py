@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from hl7calf.calf.boxes import read_boxes
 from hl7calf.calf.clauses import Read, read_passage, read_statuses
-from hl7calf.calf.doubts import find_doubt
+from hl7calf.calf.doubts import DENIED, find_doubt
 from hl7calf.calf.durations import read_duration
 from hl7calf.calf.evidence import Coded, read_codes, show_evidence
 from hl7calf.calf.facts import read_characteristics, read_risks, read_symptoms
@@ -24,7 +24,7 @@ from hl7calf.calf.passages import MAX_TEXT, Passage
 from hl7calf.calf.pitfalls import name_pitfalls
 from hl7calf.calf.rule import Options
 from hl7calf.calf.sides import Laterality, read_laterality
-from hl7calf.calf.sites import Attached, Attachment
+from hl7calf.calf.sites import Attachment
 from hl7calf.calf.status import Calcification, decide_calcification
 from hl7calf.calf.study import EARLIER_WORDS, Study, Triplet, is_earlier_study, read_study
 from hl7calf.calf.tables import Tables
@@ -87,6 +87,10 @@ def read_indication(
     calf = coded.calf or any(m.concept == "calf" for r in reads for m in r.sites)
     raised = phrase_gates(order.passages, tables, order.year, without)
     calcification = decide_calcification(attached, coded, calf, study, reads)
+    counts = calcification.in_calf and calcification.status in ("affirmed", "uncertain")
+    if counts and (doubt := find_doubt(attached, tables)):
+        status = "negated" if doubt == DENIED else calcification.status
+        calcification = replace(calcification, status=status, doubt=doubt)
     if any(r.found.mention.phrase.words == ("calciphylaxis",) for r in raised):
         calcification = replace(calcification, is_calciphylaxis=True)
     laterality = read_laterality(study, reads, attached, coded.sides, tables)
@@ -94,7 +98,7 @@ def read_indication(
     facts = _facts(order, study, reads, coded, calcification, calf, laterality, extents, earlier, tables)
     gates = _gates(order, study, reads, raised, coded, laterality, calcification, extents, options or Options())
     if facts.target:
-        gates += _second_look(reads, attached, earlier, tables)
+        gates += _second_look(reads, earlier, calcification, tables)
     foreign = is_foreign(order.passages, tables.languages)
     arterial = any(r.code == "X9" for r in raised)
     action, kept = _decide(order, study, facts, calcification, gates, extents, arterial, foreign)
@@ -105,13 +109,12 @@ def read_indication(
 
 
 def _second_look(
-    reads: Sequence[Read], attached: Sequence[Attached], earlier: frozenset[str], tables: Tables
+    reads: Sequence[Read], earlier: frozenset[str], calcification: Calcification, tables: Tables
 ) -> list[Gate]:
     """Return the gates that only a target is asked about: doubts that the tables' phrases did not name."""
     gates: list[Gate] = []
-    doubt = find_doubt(attached, tables)
-    if doubt:
-        gates.append(gate("X22", doubt))
+    if calcification.doubt:
+        gates.append(gate("X22", calcification.doubt))
     if is_instructed(reads, tables):
         gates.append(gate("X15"))
     if "complete" in earlier:
@@ -236,8 +239,8 @@ def _decide(
 def _not_a_target(
     study: Study, facts: Facts, calcification: Calcification, gates: Sequence[Gate]
 ) -> tuple[Action, tuple[Gate, ...]]:
-    if calcification.contradicts:
-        return Action.REVIEW, (gate("X22", "calcification is both affirmed and denied"),)
+    if calcification.contradicts or calcification.doubt:
+        return Action.REVIEW, (gate("X22", calcification.doubt or "calcification is both affirmed and denied"),)
     if calcification.status in ("affirmed", "uncertain"):
         if calcification.is_arterial:
             return Action.PASS, (gate("X9"),)

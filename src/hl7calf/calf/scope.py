@@ -185,6 +185,12 @@ class Scope:
             start = item.mention.last
         return False
 
+    def _describes(self, found: Found, later: Found, between: Sequence[str]) -> bool:
+        """Tell whether a calcification only describes the thing behind it: `calcified calf lipoma resected`."""
+        first, last = found.mention.last, later.mention.first
+        has_cue = any(first <= c.first < last for c in self.cues)
+        return found.mention.phrase.table == "calcification" and not has_cue and not set(between) & PARTING
+
     def _backward(self, cue: Mention) -> None:
         sentence = self.sentences[cue.first]
         inside = [i for i, f in enumerate(self.found) if cue.first <= f.mention.first < cue.last]
@@ -205,8 +211,8 @@ class Scope:
             found = self.found[index]
             between = [self.tokens[i].norm for i in range(found.mention.last, later.mention.first)]
             chained = set(between) & {"or", "and", "/", "&", "nor"} and "," not in between
-            described = found.mention.phrase.table == "calcification" and not set(between) & PARTING
-            if not (chained or described or not between) or len(between) > 4 or set(between) & VERBS:
+            described = cue.concept == "removed" and self._describes(found, later, between)
+            if ":" in between or not (chained or described or not between) or len(between) > 4 or set(between) & VERBS:
                 break
             self._mark(index, cue)
             later = found

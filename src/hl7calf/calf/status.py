@@ -25,6 +25,7 @@ class Calcification:
     """The calcification of one order.
 
     `in_calf`: it bears on the calf. `is_vague`: only the limb is named, or no site. `location`: own words.
+    `doubt`: why it is not clear that it counts, in plain words.
     """
 
     status: str
@@ -35,6 +36,7 @@ class Calcification:
     is_arterial: bool = False
     is_calciphylaxis: bool = False
     is_abnormal_film: bool = False
+    doubt: str = ""
 
 
 def decide_calcification(
