@@ -15,6 +15,8 @@ from tests.orders_scoring import FLAGS, LISTS, SINGLE, Row, Score, message_of, r
 
 FILES = [*sorted((Path(__file__).parent / "orders").glob("*.jsonl")), SHARED / "orders" / "dev.jsonl"]
 ACTION, TARGET, FACT = 0.98, 0.98, 0.9
+TRAPS = {"action": 0.95, "target": 0.95}
+"""traps.jsonl is nothing but forms meant to deceive: none may be wrongly upgraded; some go to a person needlessly."""
 
 
 @lru_cache(maxsize=1)
@@ -22,7 +24,7 @@ def tables() -> Tables:
     return load_tables(read_mappings(shipped_mappings()))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def scored(path: Path) -> Score:
     return score(read_rows(path), tables())
 
@@ -35,16 +37,21 @@ def result(request: pytest.FixtureRequest) -> Score:
     return scored(path)
 
 
+def bar(request: pytest.FixtureRequest, name: str, usual: float) -> float:
+    return TRAPS[name] if "traps" in request.node.name else usual
+
+
 def test_no_order_is_wrongly_upgraded(result: Score) -> None:
     assert result.wrong_upgrades == []
 
 
-def test_the_action_is_the_one_a_radiologist_would_defend(result: Score) -> None:
-    assert result.action >= ACTION, "\n".join(result.wrong)
+def test_the_action_is_the_one_a_radiologist_would_defend(result: Score, request: pytest.FixtureRequest) -> None:
+    assert result.action >= bar(request, "action", ACTION), "\n".join(result.wrong)
 
 
-def test_targets_are_found_and_nothing_else_is_taken_for_one(result: Score) -> None:
-    assert min(result.precision, result.recall) >= TARGET, (result.precision, result.recall)
+def test_targets_are_found_and_nothing_else_is_taken_for_one(result: Score, request: pytest.FixtureRequest) -> None:
+    found = (result.precision, result.recall)
+    assert min(found) >= bar(request, "target", TARGET), found
 
 
 @pytest.mark.parametrize("fact", [*FLAGS, *LISTS, *SINGLE])

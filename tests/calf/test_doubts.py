@@ -11,9 +11,7 @@ DENIED = [
     "There is no evidence on today's film, and I looked twice, of calcification within the left calf. Swollen",
     "Left calf calcification: none. Tender",
 ]
-ELSEWHERE = [
-    "In the thigh, well above the tender left calf, there is a calcified scar",
-]
+ELSEWHERE = ["In the thigh, well above the tender left calf, there is a calcified scar"]
 AFFIRMED = [
     "Left calf calcification, no fever. Pain",
     "No DVT last year. Left calf calcification on XR",
@@ -34,7 +32,7 @@ def test_a_denial_without_an_object_stops_the_upgrade(reason: str) -> None:
 
 
 def test_the_reason_says_that_a_denial_is_near() -> None:
-    [gate] = decide(DENIED[1]).gates
+    [gate] = decide(DENIED[3]).gates
     assert gate.code == "X22" and "a denial stands beside the calcification" in gate.why
 
 

@@ -12,7 +12,7 @@ from hl7calf.calf.lexicon import Mention
 from hl7calf.calf.passages import Passage
 from hl7calf.calf.scope import Found, Scope
 from hl7calf.calf.tables import Tables
-from hl7calf.calf.words import ends_sentence
+from hl7calf.calf.words import Token, ends_sentence
 
 MAX_MENTIONS = 200
 """Findings, sites, cues, sides, boxes and spans of one text; more is no order a person wrote, and is left unread."""
@@ -120,11 +120,21 @@ def _sentences(passage: Passage, inside: set[int]) -> list[int]:
     number = 0
     tokens = list(passage.tokens)
     for index in range(len(tokens)):
+        if index and _starts_item(tokens, index):
+            number += 1
         numbers.append(number)
         may_end = index not in inside or tokens[index].norm == "?"
         if may_end and ends_sentence(tokens, index):
             number += 1
     return numbers
+
+
+def _starts_item(tokens: Sequence[Token], index: int) -> bool:
+    """Tell whether a numbered item starts here: `1) AF 2) calf swelling`."""
+    if not tokens[index].norm.isdigit() or index + 1 >= len(tokens) or tokens[index + 1].norm != ")":
+        return False
+    opened = [t.norm for t in tokens[max(0, index - 12) : index] if t.norm in ("(", ")")]
+    return opened[-1:] != ["("]
 
 
 def _sections(passage: Passage, tables: Tables, sentences: Sequence[int], without: str | None) -> dict[int, str]:

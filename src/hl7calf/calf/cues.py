@@ -13,6 +13,7 @@ from hl7calf.calf.tables import Tables
 
 GOES_ON = frozenset("from in on at by under last and w with but now surgically after during via yrs years".split())
 """Words after `removed`, `suspected` and their like that show the finding stood before them."""
+EARLIER = frozenset("pre preop preoperative prior previous old earlier first initial baseline".split())
 MAX_BACK = 6
 """Tokens back to the finding a cue may speak of; farther findings are of another clause."""
 
@@ -27,7 +28,9 @@ def read_cues(
     free = [
         _directed(m, passage, findings, tables.cue_twins)
         for m in tables.cues.find(tokens, "text", without)
-        if not taken.intersection(range(m.first, m.last)) and not _is_mere_dash(m, passage)
+        if not taken.intersection(range(m.first, m.last))
+        and not _is_mere_dash(m, passage)
+        and not _is_of_an_earlier_look(m, passage)
     ]
     return sorted([*answers, *free], key=lambda m: m.first)
 
@@ -40,6 +43,15 @@ def _is_mere_dash(mention: Mention, passage: Passage) -> bool:
     after = mention.last < len(tokens) and tokens[mention.last].is_word and tokens[mention.last].tight
     signed = any(t.norm == "+" and i + 1 < len(tokens) and tokens[i + 1].tight for i, t in enumerate(tokens))
     return not (after and signed and not tokens[mention.first].tight)
+
+
+def _is_of_an_earlier_look(mention: Mention, passage: Passage) -> bool:
+    """`not present on pre-op XR` says that the finding is new, not that there is none."""
+    denies = mention.phrase.words[0] == "not" or mention.phrase.words[0].endswith("n't")
+    if mention.concept != "negated" or mention.phrase.direction != "after" or not denies:
+        return False
+    following = [t.norm for t in passage.tokens[mention.last : mention.last + 4]]
+    return following[:1] in (["on"], ["in"], ["at"]) and bool(set(following[1:]) & EARLIER)
 
 
 def _is_answer(mention: Mention, passage: Passage) -> bool:

@@ -16,6 +16,7 @@ NUMBERS = {
     "a": "1", "an": "1", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
     "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "past": "1", "last": "1",
 }  # fmt: skip
+SEXES = frozenset({"m", "f", "male", "female", "man", "woman", "lady", "gentleman"})
 LEADS = frozenset({"x", "for", "over", "past", "last", "since", "about", "~", "approx", "times", "the", "these"})
 BEGINNINGS = frozenset(
     "recurred returned developed started began begun onset noticed noted starting beginning appeared since".split()
@@ -65,6 +66,7 @@ def _spans(tokens: Sequence[Token], units: Mapping[str, str]) -> list[_Span]:
         before = [t.norm for t in tokens[max(0, index - 2) : index]]
         is_age = (
             after[:2] == ["/", "o"]
+            or (unit == "year" and set(after[:1]) & SEXES)
             or bool(set(after[:1]) & NOT_DURATION)
             or set(after) & {"old"}
             or (bool(set(before) & {"day", "pod", "week", "at", "in", "age", "q"}) and not led)

@@ -65,7 +65,8 @@ def _was_done(read: Read, mention: Mention) -> bool:
     no_earlier = before[-2:-1] == ["no"] and before[-1] in ("prior", "recent", "previous")
     if no_earlier or set(before[-1:]) & DENIALS:
         return False
-    if set(after[:3]) & PENDING and not set(after) & RESULTS:
+    is_of_fact = after[:2] in (["to", "have"], ["to", "show"], ["to", "be"])
+    if set(after[:3]) & PENDING and not is_of_fact and not set(after) & RESULTS:
         return False
     return not set(before[-3:]) & (FUTURE - WEAK) and not set(before[-1:]) & CONDITIONS
 

@@ -168,7 +168,8 @@ def _facts(
         "location": calcification.in_calf, "characteristics": characteristics, "symptoms": symptoms,
         "duration": duration, "prior_imaging": imaging, "laterality": laterality.side,
     }  # fmt: skip
-    risks = read_risks(reads, [*coded.risks, *(["pregnancy"] if order.is_pregnant else [])], order.year)
+    told = [*(["pregnancy"] if order.is_pregnant else []), *(["prior_dvt"] if follows_known_dvt(reads) else [])]
+    risks = read_risks(reads, [*coded.risks, *told], order.year)
     return Facts(
         is_ultrasound=study.is_ultrasound, calf=calf, calcification=calcification.status, target=is_target,
         limited="limited" in extents, laterality=laterality.side, symptoms=symptoms, duration=duration,

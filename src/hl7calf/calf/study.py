@@ -19,6 +19,7 @@ from hl7calf.wire.text import read_text
 
 CITING = frozenset("on per from by after via seen w prior".split())
 LEG_STUDIES = frozenset({"venous", "insufficiency", "mapping", "post ablation"})
+FLOW = frozenset({"doppler", "duplex"})
 KIND_RANK = (
     "guided", "mapping", "graft", "post ablation", "insufficiency", "mixed", "arterial", "venous", "nonvascular",
 )  # fmt: skip
@@ -85,6 +86,8 @@ def read_study(
     words = {m.concept for _, m in named if m.phrase.table == "studies"}
     if any(m.phrase.words[0] in ("us", "ultrasound") for _, m in named if m.phrase.table == "studies"):
         words.add("ultrasound")
+    if "lower extremity" in words and any(m.phrase.words[0] in FLOW for _, m in named):
+        words.add("vessel ultrasound")  # `US DOPPLER LEFT LEG` names no vessel; the question tells which
     extents = {m.concept for _, m in named if m.phrase.table == "extent"}
     sides = {m.concept for _, m in named if m.phrase.table == "sides"}
     sides = sides or {c.side for c in codes if c.side} or {s for s in [_mapped_side(triplets, tables)] if s}
