@@ -42,6 +42,7 @@ from tests.service.stage import until
 from tests.service.test_reception import Onward
 
 SENT = st.integers(0, 10**6)
+STEPS = [0]
 
 
 class Gate:
@@ -114,6 +115,11 @@ class PeerAndListener(RuleBasedStateMachine):
     def _send(self, payload: bytes) -> None:
         self.awaited.append(payload)
         self.peer.dataReceived(frame(payload))
+
+    def check_invariants(self, *given: Any, **more: Any) -> None:
+        """Count the step, for the figure of the long run."""
+        STEPS[0] += 1
+        super().check_invariants(*given, **more)
 
     def _settle(self) -> None:
         """Let the writer's answers come in, and read what was acknowledged."""
@@ -256,3 +262,4 @@ def test_100_000_steps_keep_the_promise() -> None:
     run_state_machine_as_test(
         PeerAndListener, settings=settings(max_examples=1000, stateful_step_count=100, deadline=None)
     )
+    print("steps of peer and listener:", STEPS[0])  # noqa: T201  # the figure of the soak run

@@ -122,3 +122,15 @@ def test_no_corpus_message_makes_the_advisor_give_up(shared_folder: Path) -> Non
     for path in sorted(path for path in shared_folder.glob("corpus/*/**/*") if path.is_file()):
         for piece in split_messages(path.read_bytes()):
             assert not any("gave up" in finding for finding in advise(piece.payload).findings), path.name
+
+
+@pytest.mark.parametrize(
+    ("number", "good"),
+    [
+        ("12", True), ("12.", True), ("+1.5", True), ("-.5", True), ("1.5.", True),
+        ("", True), ("1..", False), ("1.5.2", False), ("1x", False), (".", False), ("9" * 200_000 + "x", False),
+    ],
+)  # fmt: skip
+def test_a_number_is_told_from_what_is_none_in_linear_time(number: str, good: bool) -> None:
+    payload = b"MSH|^~\\&|A|B|C|D|2026||ADT^A08|1|P|2.5\rPV1|1|O" + b"|" * 44 + number.encode() + b"\r"
+    assert any("PV1[1]-46" in finding for finding in advise(payload).findings) is not good

@@ -19,6 +19,8 @@ from hl7calf.wire.text import Text, read_text
 
 MAX_TEXT = 10_000
 """Characters of one text that are read. Longer ones are no order a person wrote: `unread`, so a person looks."""
+LONGEST_WORD = 100
+"""Characters; no table has a longer word, so where rows are joined no more is looked at."""
 CUT_LINE = 45
 """Characters from which a line without a full stop is taken for cut; feeds cut at 50 to 120."""
 
@@ -104,18 +106,20 @@ class Reader:
 
     def mended(self, spans: Sequence[Span]) -> Text:
         """Join answers cut over several rows: without a space where a cut word becomes a known one."""
-        value, offsets = "", [0]
+        value: list[str] = []
+        offsets, end = [0], ""  # `end` is as much of what stands before as a word can need
         for span in (s for s in spans if s.start < s.end):
             text = read_text(self.message, span)
-            seam = " " if value and not value[-1].isspace() and not self._completes(value, text.value) else ""
-            offsets = offsets[:-1] + [text.offsets[0]] * len(seam) + list(text.offsets)
-            value += seam + text.value
-        return Text(value, offsets)
+            seam = " " if end and not end[-1].isspace() and not self._completes(end, text.value) else ""
+            offsets[-1:] = [text.offsets[0]] * len(seam) + list(text.offsets)
+            value += (seam, text.value)
+            end = (end + seam + text.value)[-LONGEST_WORD:]
+        return Text("".join(value), offsets)
 
     def _completes(self, before: str, after: str) -> bool:
         if not (before[-1].isalnum() and after[:1].isalnum()):
             return False
-        head, tail = tokenize(before)[-1].norm, tokenize(after)[0].norm
+        head, tail = tokenize(before)[-1].norm, tokenize(after[:LONGEST_WORD])[0].norm
         whole = self.tables.respelled.get(head + tail, head + tail)
         return whole in self.tables.words
 

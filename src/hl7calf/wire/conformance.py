@@ -25,6 +25,7 @@ from hl7calf.wire.tables import USUAL_VERSION, field_name, known_version, refere
 __all__ = ["Advice", "Compared", "advise", "compare", "field_name"]
 
 _SEGMENTS = 2000  # further ones are not looked at
+_NUMBER = re.compile(rb"[+-]?(?:[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)\.?")  # gives nothing back, so it is linear
 _OCCURRENCE = re.compile(r"^([A-Z][A-Z0-9]{2})\[\d+]")
 
 # Lengths in characters, by version: 2.3 and before, 2.3.1, 2.4, from 2.5 on (HL7 v2.5.1 §4.5.3, §2.15.10).
@@ -181,6 +182,6 @@ def _value(message: Message, span: Span, path: str, shape: Any, version: str) ->
         return [f"{path}: is not in table {shape[4].removeprefix('HL7')}"]
     if shape[2] == "SI" and not value.isdigit():
         return [f"{path}: is no set ID"]
-    if shape[2] == "NM" and not re.fullmatch(rb"[+-]?[0-9]*\.?[0-9]+\.?", value.strip()):
+    if shape[2] == "NM" and not _NUMBER.fullmatch(value.strip()):
         return [f"{path}: is no number"]
     return []

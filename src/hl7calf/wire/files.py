@@ -13,7 +13,7 @@ from hl7calf.wire.frames import USUAL_BLOCKS, Frame, FrameLimits
 from hl7calf.wire.mllp import FILLER, Deframer
 
 _MARK = re.compile(
-    rb"(?:\A[ \t\r\n\x00]*(?:\xef\xbb\xbf)?[ \t\r\n\x00]*|(?<=[\r\n])(?:\xef\xbb\xbf)?)"
+    rb"(?:\A[ \t\r\n\x00]*+(?:\xef\xbb\xbf[ \t\r\n\x00]*+)?|(?<=[\r\n])(?:\xef\xbb\xbf)?)"
     rb"(?:(?P<opens>MSH|FHS|BHS)[^\w\s]|(?P<closes>BTS|FTS)(?!\w))"
 )
 _CLOSING = {"FHS": "FTS", "BHS": "BTS"}
