@@ -1,11 +1,12 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from hl7calf.cli.entries import COLUMNS, defused, entry_lines, entry_rows, entry_to_json, heading_line
+from hl7calf.cli.entries import COLUMNS, LogLines, defused, entry_rows, entry_to_json
 from hl7calf.cli.terminal import Terminal
 from hl7calf.service.journal.views import LogEntry
 
@@ -35,6 +36,14 @@ ORDER: dict[str, Any] = {
 def entry(kind: str = "message", action: str = "upgrade", control_id: str = "A1", **content: Any) -> LogEntry:
     content = {"kind": kind, "sequence": 12, "orders": [ORDER], "action": action, "control_id": control_id, **content}
     return LogEntry(12, 1_800_000_000.0, kind, "orders", action, control_id, 3, content, b"", b"\xab" * 32)
+
+
+def entry_lines(one: LogEntry, term: Terminal) -> list[str]:
+    return list(LogLines(term).of(one))
+
+
+def heading_line(term: Terminal) -> str:
+    return LogLines(term).heading()
 
 
 def test_an_upgrade_is_one_line_with_the_code_change_and_the_notes() -> None:
@@ -85,13 +94,27 @@ def test_a_narrow_window_gets_a_few_short_lines(width: int) -> None:
     assert "USVENCOML" in text
 
 
-def test_80_columns_keep_the_columns_and_put_the_change_below() -> None:
-    (text,) = entry_lines(entry(), Terminal(width=80))
-    assert max(map(len, text.split("\n"))) <= 80
+def test_80_columns_keep_the_columns_under_a_line_for_the_day() -> None:
+    lines = LogLines(Terminal(width=80))
+    day, text = lines.of(entry())
+    assert day == "2027-01-15"
+    assert text == (
+        "08:00:00  12     orders   A1           P-1         upgrade\n          USVENLTDL -> USVENCOML +2 NTE"
+    )
+    held = {**ORDER, "action": "review", "gates": [{"code": "X16", "why": "a cast"}], "modifications": []}
+    (text,) = lines.of(entry(action="review", orders=[held]))
+    assert text == "08:00:00  12     orders   A1           P-1         review    X16"
+    assert len(lines.heading()) <= 80 and lines.heading().index("action") == text.index("review")
+
+
+def test_a_line_for_the_day_stands_where_the_day_changes() -> None:
+    lines = LogLines(Terminal(width=80))
+    days = [next(lines.of(replace(entry(), at=1_800_000_000.0 + hours * 3600))) for hours in (0, 1, 15, 16, 40)]
+    assert [day for day in days if len(day) == 10] == ["2027-01-15", "2027-01-16", "2027-01-17"]
 
 
 def test_long_identifiers_do_not_make_a_line_wider_than_the_window() -> None:
-    (text,) = entry_lines(entry(control_id="C" * 20), Terminal(width=80))
+    _, text = entry_lines(entry(control_id="C" * 20), Terminal(width=80))
     assert max(map(len, text.split("\n"))) <= 80
     assert "C" * 20 in text
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hl7calf.calf.verdict import Fault, Mode
 from hl7calf.cli.settings_example import Places, settings_text
-from hl7calf.service.journal.jobs import MarkAttempt, MarkDelivered, Outcome, Park, SetMode, SetPaused
+from hl7calf.service.journal.jobs import HELD_FOR_REVIEW, MarkAttempt, MarkDelivered, Outcome, Park, SetMode, SetPaused
 
 TODAY = date.today()  # noqa: DTZ011 - the site's own calendar days, as in the policy
 
@@ -29,6 +29,23 @@ def test_a_parked_message_needs_a_person(run, journal) -> None:
     shown = run("status", "--data-dir", journal.folder)
     assert shown.exit_code == 1
     assert "! orders: 1 parked" in shown.stdout and "hl7calf queue list --state parked" in shown.stdout
+
+
+def test_an_order_held_for_review_is_told_apart_from_what_else_is_parked(run, journal) -> None:
+    journal.do(Park(journal.arrive("A1", "P-1", review=True, age_s=300), HELD_FOR_REVIEW, journal.now))
+    shown = run("status", "--data-dir", journal.folder)
+    assert shown.exit_code == 1
+    assert "! orders: 1 held for review, the oldest for 5 min" in shown.stdout and " parked:" not in shown.stdout
+    journal.do(Park(journal.arrive("A2", "P-2"), "AR from the destination", journal.now))
+    shown = run("status", "--data-dir", journal.folder).stdout
+    assert "1 held for review" in shown and "! orders: 1 parked:" in shown
+
+
+def test_80_columns_have_room_for_a_line_for_each_route(process, journal) -> None:
+    journal.arrive(age_s=5 * 3600 + 1200)
+    shown = process("status", "--data-dir", journal.folder, COLUMNS="80").stdout
+    [heading] = [line for line in shown.splitlines() if line.startswith("route")]
+    assert heading.split()[-2:] == ["oldest", "peers"] and "5h20min" in shown
 
 
 def test_an_overdue_message_needs_a_person_and_the_last_error_is_told(run, journal) -> None:

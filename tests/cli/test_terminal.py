@@ -69,6 +69,18 @@ def test_a_table_that_does_not_fit_becomes_blocks_no_wider_than_the_window() -> 
     assert max(map(len, shown.split("\n"))) <= 40
 
 
+ROWS = [["1", "parked", "the destination answered AR: 204 unknown key identifier"], ["12", "queued", ""]]
+
+
+@pytest.mark.parametrize(("width", "shown"), [
+    (80, "no  state   why\n 1  parked  the destination answered AR: 204 unknown key identifier\n12  queued"),
+    (65, "no state  why\n 1 parked the destination answered AR: 204 unknown key identifier\n12 queued"),
+    (40, "no  state\n 1  parked\n    the destination answered AR: 204\n    unknown key identifier\n12  queued"),
+])  # fmt: skip
+def test_a_table_moves_closer_together_and_then_sets_its_last_column_below(width: int, shown: str) -> None:
+    assert table(["no", "state", "why"], ROWS, Terminal(width=width), right=(0,), last_below=True) == shown
+
+
 def test_a_cell_cannot_break_out_of_its_table() -> None:
     assert "\x1b" not in table(["id"], [["\x1b]0;owned\x07"]], Terminal())
 

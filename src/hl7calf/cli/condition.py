@@ -15,7 +15,7 @@ from hl7calf.cli.moments import age, time_exact, time_shown
 from hl7calf.cli.store import DEFAULT_CONFIG, find_store, read_settings
 from hl7calf.config import Settings, mode_in_force
 from hl7calf.config.endpoints import read_listen
-from hl7calf.service.journal.jobs import State
+from hl7calf.service.journal.jobs import HELD_FOR_REVIEW, State
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.views import RouteStatus, Status
 
@@ -91,14 +91,10 @@ def read_condition(config: Path | None, data_dir: Path | None, now: float) -> Co
     settings = read_settings(config) if named else None
     with Reader(folder) as reader:
         status = reader.status()
-        quarantined = {
-            route.route: _recently_quarantined(reader, route.route, now)
-            for route in status.routes
-            if route.books.quarantined
-        }
+        looked = {route.route: _look_at(reader, route, now) for route in status.routes}
     needs = (
         *_of_the_service(status, settings),
-        *(need for route in status.routes for need in _of_a_route(route, settings, quarantined, now)),
+        *(need for route in status.routes for need in _of_a_route(route, settings, looked[route.route], now)),
     )
     mode_told, lowered = _mode(status, settings)
     return Condition(now, status, (*needs, *lowered), mode_told, _policy(settings), _connections(settings))
@@ -114,17 +110,36 @@ def _of_the_service(status: Status, settings: Settings | None) -> "Iterator[str]
         yield "The books do not balance: a message is in no state or in two. Keep the store, tell the maintainers."
 
 
-def _of_a_route(
-    route: RouteStatus, settings: Settings | None, quarantined: dict[str, int], now: float
-) -> "Iterator[str]":
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What only the messages themselves tell of a route: how many are quarantined lately, which wait for a reviewer."""
+
+    quarantined: int
+    held_at: tuple[float, ...]
+
+
+def _look_at(reader: Reader, route: RouteStatus, now: float) -> _Looked:
+    quarantined = _recently_quarantined(reader, route.route, now) if route.books.quarantined else 0
+    parked = reader.messages(state=State.PARKED, route=route.route, limit=1000) if route.books.parked else []
+    return _Looked(quarantined, tuple(line.received_at for line in parked if line.why == HELD_FOR_REVIEW))
+
+
+def _of_a_route(route: RouteStatus, settings: Settings | None, looked: _Looked, now: float) -> "Iterator[str]":
     """Yield what a person must do about one route."""
     overdue_s = settings.service.overdue_alarm_s if settings else OVERDUE_S
-    if route.books.parked:
-        since = f", the oldest for {age(now - route.oldest_parked_at)}" if route.oldest_parked_at is not None else ""
-        yield (f"{route.route}: {route.books.parked} parked{since}: decide with `hl7calf queue list --state parked`.")
-    if quarantined.get(route.route):
+    if looked.held_at:
         yield (
-            f"{route.route}: {quarantined[route.route]} quarantined within a day, unreadable and refused to the "
+            f"{route.route}: {len(looked.held_at)} held for review, the oldest for {age(now - min(looked.held_at))}: "
+            "a reviewer reads and releases them in the console."
+        )
+    if route.books.parked > len(looked.held_at):
+        since = f", the oldest for {age(now - route.oldest_parked_at)}" if route.oldest_parked_at is not None else ""
+        since = "" if looked.held_at else since  # the oldest of all may be one that is held
+        parked = route.books.parked - len(looked.held_at)
+        yield f"{route.route}: {parked} parked{since}: decide with `hl7calf queue list --state parked`."
+    if looked.quarantined:
+        yield (
+            f"{route.route}: {looked.quarantined} quarantined within a day, unreadable and refused to the "
             "sender: `hl7calf queue list --state quarantined`, then release or skip."
         )
     if route.oldest_queued_at is not None and now - route.oldest_queued_at > overdue_s:

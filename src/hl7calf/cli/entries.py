@@ -7,6 +7,7 @@ formula ([Promises] S8, S9).
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hl7calf.calf.verdict import Action
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from hl7calf.service.journal.views import LogEntry
 
 ORDER_KINDS = ("message", "raised")  # entries with orders in them: as one came, and as a reviewer had it go on
+_SHORT_HEADINGS = ("UTC", "seq", "route", "control id", "order", "action", "gate and change")
 HEADINGS = ("time (UTC)", "seq", "route", "control id", "placer order", "action", "gate and change")
-_WIDTHS = (19, 6, 8, 12, 14, 8, 0)  # 77 columns with the gaps: a window of 80 keeps them
 _CODE_FIELD = re.compile(r"OBR\[\d+\]-4(\.1)?$")
 _CODE = re.compile(r"[A-Za-z0-9._/-]*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -62,32 +63,50 @@ COLUMNS = (
 )
 
 
-def heading_line(term: Terminal) -> str:
-    """Return the headings over `entry_lines`, or "" where the window is too narrow for columns."""
-    return "" if _narrow(term) else term.paint(_columns(HEADINGS), dim=True)
+class LogLines:
+    """Entries as lines, one after the other, in the form that the window has room for.
+
+    A wide window gets a line each with the whole time; one of 80 columns the time of day, under a line for each day;
+    a narrower one a few short lines without columns.
+    """
+
+    def __init__(self, term: Terminal) -> None:
+        self._term = term
+        self._day = ""
+        self._layout = layout_of(term)
+
+    def heading(self) -> str:
+        """Return the headings, or "" where the window is too narrow for columns."""
+        if self._layout is None:
+            return ""
+        headings = HEADINGS if self._layout is _WIDE else _SHORT_HEADINGS
+        return self._term.paint(self._layout.line(headings), dim=True)
+
+    def of(self, entry: "LogEntry") -> Iterator[str]:
+        """Yield one line for each order of an entry, or one for an entry of another kind."""
+        time = time_shown(entry.at)
+        if self._layout is _COMPACT:
+            day, _, time = time.partition(" ")
+            if day != self._day:
+                self._day = day
+                yield self._term.paint(day, bold=True)
+        for cells, colour in entry_cells(entry, time):
+            if self._layout is _COMPACT:  # the placer's own number is enough to find the order by
+                cells = (*cells[:4], cells[4].partition("^")[0], *cells[5:])
+            yield _line(cells, colour, self._term, self._layout)
 
 
-def entry_lines(entry: "LogEntry", term: Terminal) -> Iterator[str]:
-    """Yield one line for each order of an entry, or one for an entry of another kind."""
-    head = (time_shown(entry.at), str(entry.sequence), entry.route)
+def entry_cells(entry: "LogEntry", time: str) -> Iterator[tuple[tuple[str, ...], str | None]]:
+    """Yield the cells of each line of an entry, in the order of HEADINGS, and the colour of its action."""
+    head = (time, str(entry.sequence), entry.route)
     if entry.kind not in ORDER_KINDS:
-        yield _line((*head, "", "", entry.kind, told_event(entry.content)), None, term)
+        yield (*head, "", "", entry.kind, told_event(entry.content)), None
         return
-    orders = entry.content.get("orders") or [{"action": entry.action}]
-    for order in orders:
+    for order in entry.content.get("orders") or [{"action": entry.action}]:
         action = str(order.get("action", entry.action))
         colour = COLOURS.get(Action(action)) if action in list(Action) else None
-        yield _line(
-            (
-                *head,
-                entry.control_id,
-                str(order.get("placer_order_number", "")),
-                action,
-                told_order(order, entry.content),
-            ),
-            colour,
-            term,
-        )
+        placer = str(order.get("placer_order_number", ""))
+        yield (*head, entry.control_id, placer, action, told_order(order, entry.content)), colour
 
 
 def entry_to_json(entry: "LogEntry") -> str:
@@ -172,24 +191,40 @@ def notes_inserted(order: Mapping[str, Any]) -> int:
     return sum(len(re.findall(r"(?:^|[\r\n])NTE", text)) for text in inserted)
 
 
-def _narrow(term: Terminal) -> bool:
-    return term.width is not None and term.width < sum(_WIDTHS) + 2 * (len(_WIDTHS) - 2)
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Widths of the columns; the last one takes what is left."""
+
+    widths: tuple[int, ...]
+
+    def line(self, cells: tuple[str, ...]) -> str:
+        """Return cells in their columns; what is too long pushes the rest on."""
+        return "  ".join(cell.ljust(width) for cell, width in zip(cells, self.widths, strict=True)).rstrip()
 
 
-def _columns(cells: tuple[str, ...]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True)).rstrip()
+_WIDE = Layout((19, 6, 8, 12, 14, 8, 0))
+_COMPACT = Layout((8, 5, 7, 11, 10, 8, 0))  # 61 columns with the gaps: a window of 80 has room for gate and change
+_ROOM = 16  # the least that the last column needs beside the others
 
 
-def _line(cells: tuple[str, ...], colour: str | None, term: Terminal) -> str:
-    """Return one entry as a line of columns; in a narrow window as a few short lines."""
+def layout_of(term: Terminal) -> Layout | None:
+    """Return the widest layout that a window has room for, None for none."""
+    for layout in (_WIDE, _COMPACT):
+        if term.width is None or sum(layout.widths) + 2 * (len(layout.widths) - 1) + _ROOM <= term.width:
+            return layout
+    return None
+
+
+def _line(cells: tuple[str, ...], colour: str | None, term: Terminal, layout: Layout | None) -> str:
+    """Return one entry as a line of columns, its last cell below where it has no room; or as a few short lines."""
     cells = tuple(clean(cell) for cell in cells)
     time, sequence, route, control_id, placer, action, told = cells
-    if _narrow(term) or (term.width is not None and len(_columns((*cells[:-1], ""))) > term.width):
+    if layout is None or (term.width is not None and len(layout.line((*cells[:-1], ""))) > term.width):
         first = term.fold("  ".join(part for part in (f"#{sequence}", time, route) if part), hang="  ")
         rest = "  ".join(part for part in (action, control_id, placer, told) if part)
         return first + "\n" + term.fold(rest, "  ", "    ").replace(action, term.paint(action, fg=colour), 1)
-    line = _columns(cells)
+    line = layout.line(cells)
     if term.width is not None and len(line) > term.width:
-        line = _columns((*cells[:-1], "")) + "\n" + term.fold(told, " " * 21)
-    before = line.find(action, len(_columns((*cells[:5], "", ""))))
+        line = layout.line((*cells[:-1], "")) + "\n" + term.fold(told, " " * (layout.widths[0] + 2))
+    before = line.find(action, len(layout.line((*cells[:5], "", ""))))
     return line if before < 0 else line[:before] + term.paint(action, fg=colour) + line[before + len(action) :]

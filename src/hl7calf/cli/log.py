@@ -16,6 +16,7 @@ from hl7calf.cli.store import open_reader, store_options
 from hl7calf.cli.terminal import clean, say, say_err, terminal
 
 if TYPE_CHECKING:
+    from hl7calf.cli.entries import LogLines
     from hl7calf.service.journal.reader import Reader
     from hl7calf.service.journal.views import LogEntry, LogFilter
 
@@ -62,18 +63,23 @@ def log(
 
     One line for each order looked at, with the gate that stopped a change or the code that was changed.
     """
+    from hl7calf.cli.entries import LogLines
+
     if ctx.invoked_subcommand is not None:
         ctx.obj = (config, data_dir)
         return
     unlimited = chosen["since"] is not None
-    wanted = _filter(chosen)
+    wanted, lines = _filter(chosen), LogLines(terminal())
     with open_reader(config, data_dir) as reader:
         if unlimited and last is None:
-            shown = _show(_pages(reader, wanted, 0), as_json)
+            found = _pages(reader, wanted, 0)
         else:
-            shown = _show(reader.newest_entries(wanted, last or 200), as_json)
+            found = iter(reader.newest_entries(wanted, last or 200))
+        if lines.heading() and not as_json and follow:
+            say(lines.heading())
+        shown = _show(found, as_json, lines if follow else None)
         if follow:
-            _follow(reader, wanted, max(shown, 0) or _newest(reader), as_json)
+            _follow(reader, wanted, max(shown, 0) or _newest(reader), as_json, lines)
     if not shown and not follow and not as_json:
         say_err("No entry matches." if any(chosen.values()) else "The log is empty: no order was looked at yet.")
 
@@ -168,29 +174,35 @@ def _pages(reader: "Reader", wanted: "LogFilter", after: int) -> "Iterator[LogEn
         after = page[-1].sequence
 
 
-def _show(entries: "Iterator[LogEntry] | list[LogEntry]", as_json: bool, headings: bool = True) -> int:
-    """Write entries to stdout; return the last one's sequence number, 0 for none."""
-    from hl7calf.cli.entries import entry_lines, entry_to_json, heading_line
+def _show(entries: "Iterator[LogEntry] | list[LogEntry]", as_json: bool, lines: "LogLines | None" = None) -> int:
+    """Write entries to stdout; return the last one's sequence number, 0 for none.
 
-    term, sequence = terminal(), 0
+    Args:
+        lines: go on with these, so that no heading is said twice.
+    """
+    from hl7calf.cli.entries import LogLines, entry_to_json
+
+    sequence, begun = 0, lines is not None
+    lines = lines or LogLines(terminal())
     for entry in entries:
         if as_json:
             say(entry_to_json(entry))
         else:
-            if headings and not sequence and heading_line(term):
-                say(heading_line(term))
-            for line in entry_lines(entry, term):
+            if not begun and lines.heading():
+                say(lines.heading())
+            begun = True
+            for line in lines.of(entry):
                 say(line)
         sequence = entry.sequence
     return sequence
 
 
-def _follow(reader: "Reader", wanted: "LogFilter", after: int, as_json: bool) -> None:
+def _follow(reader: "Reader", wanted: "LogFilter", after: int, as_json: bool, lines: "LogLines") -> None:
     """Show new entries until Ctrl-C, which is how this ends."""
     try:
         while True:
             sys.stdout.flush()
-            after = _show(_pages(reader, wanted, after), as_json, headings=False) or after
+            after = _show(_pages(reader, wanted, after), as_json, lines) or after
             time.sleep(LOOK_EVERY_S)
     except KeyboardInterrupt:
         return

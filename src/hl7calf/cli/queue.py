@@ -70,9 +70,8 @@ def list_(
         ]
         for line in found[:limit]
     ]
-    say(
-        table(["number", "state", "route", "age", "type", "control id", "tries", "why"], rows, terminal(), right=(0, 6))
-    )
+    headings = ["number", "state", "route", "age", "type", "control id", "tries", "why"]
+    say(table(headings, rows, terminal(), right=(0, 6), last_below=True))
     if len(found) > limit:
         say_err(f"More wait; --limit {limit * 10} shows more.")
 

@@ -67,6 +67,6 @@ def _row(route: "RouteStatus", condition: "Condition") -> list[str]:
     """Return the cells of one route; connections are known to the running process alone."""
     books = route.books
     counts = (books.received, books.delivered, books.queued, books.parked, books.quarantined, books.rejected)
-    oldest = "-" if route.oldest_queued_at is None else age(condition.now - route.oldest_queued_at)
+    oldest = "-" if route.oldest_queued_at is None else age(condition.now - route.oldest_queued_at).replace(" ", "")
     peers = condition.connections.get(route.route)
     return [route.route, *map(str, counts), oldest, "?" if peers is None else str(peers)]

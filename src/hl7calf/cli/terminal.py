@@ -98,25 +98,54 @@ def say_err(text: str) -> None:
     say(terminal(sys.stderr).fold(clean(text)), err=True)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], term: Terminal, right: Sequence[int] = ()) -> str:
-    """Return rows under headings, or one block per row where the window is too narrow for that.
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    term: Terminal,
+    right: Sequence[int] = (),
+    last_below: bool = False,
+) -> str:
+    """Return rows under headings; in a narrower window closer together, and at last one block per row.
 
     Args:
         rows: cells as text; cleaned here.
         right: columns (0-based) that align right, such as counts.
+        last_below: before it comes to blocks, the last column may stand under its row, for it is the long one.
     """
     cells = [[clean(cell) for cell in row] for row in rows]
     widths = [max([len(heading), *(len(row[i]) for row in cells)]) for i, heading in enumerate(headings)]
-    if term.width is not None and sum(widths) + 2 * (len(widths) - 1) > term.width:
-        return "\n\n".join(_block(headings, row, term) for row in cells)
+    places = [(gap, below) for below in ((False, True) if last_below else (False,)) for gap in (2, 1)]
+    for gap, below in places:
+        count = len(widths) - below
+        if term.width is None or sum(widths[:count]) + gap * (count - 1) <= term.width:
+            return _columns(headings, cells, _Layout(widths[:count], gap, frozenset(right), below), term)
+    return "\n\n".join(_block(headings, row, term) for row in cells)
 
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a table is set: widths of its columns, blanks between them, which align right, whether the last is below."""
+
+    widths: Sequence[int]
+    gap: int
+    right: frozenset[int]
+    below: bool
+
+
+def _columns(headings: Sequence[str], cells: Sequence[Sequence[str]], layout: _Layout, term: Terminal) -> str:
     def line(row: Sequence[str]) -> str:
-        return "  ".join(
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
+        parts = [
+            cell.rjust(width) if i in layout.right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, layout.widths, strict=False))
+        ]
+        return (" " * layout.gap).join(parts).rstrip()
 
-    return "\n".join([term.paint(line(headings), dim=True), *map(line, cells)])
+    lines = [term.paint(line(headings), dim=True)]
+    for row in cells:
+        lines.append(line(row))
+        if layout.below and row[-1]:
+            lines.append(term.fold(row[-1], " " * (layout.widths[0] + layout.gap)))
+    return "\n".join(lines)
 
 
 def _block(headings: Sequence[str], row: Sequence[str], term: Terminal) -> str:
