@@ -1,6 +1,7 @@
 """`hl7calf demo`: the real job on this machine, in a few seconds."""
 
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -54,7 +55,9 @@ def demo(folder: Path | None, samples: Path | None, quiet: bool) -> int:
     term = terminal()
     shown_whole = False
     for one in played:
-        if one.verdict.changed and not quiet:
+        if one.is_refused and not quiet:
+            say(f"{term.paint('refuse   ', fg='red')} {clean(str(one.source.below))}\n          because {one.why}")
+        elif one.verdict.changed and not quiet:
             whole = not shown_whole and one.folder in ("upgraded", "")
             say(_change(one, term, whole))
             shown_whole = shown_whole or whole
@@ -138,8 +141,16 @@ def _tell(played: "list[Played]", wrong: int, as_expected: bool, stage: "Stage",
             term.fold(f"{len(played)} samples ({each}): {verdict}. {seconds:.1f} s."), fg="green" if fine else "red"
         )
     )
-    settings = (
-        shutil.which("hl7calf") and f"hl7calf log -c {stage.settings}"
-    ) or f"python -m hl7calf log -c {stage.settings}"
     say(term.fold(f"Everything is in {stage.folder}: store, log, received messages, report.xml."))
-    say(f"The log: {settings}")
+    say(f"The log: {_program()} log -c {stage.settings}")
+
+
+def _program() -> str:
+    """Return how this program was called, so that the next command can be copied: `.venv/bin/hl7calf`."""
+    called = Path(sys.argv[0])
+    if called.name != "hl7calf":
+        return "python -m hl7calf"
+    if shutil.which("hl7calf") == str(called):
+        return "hl7calf"
+    here = Path.cwd()
+    return str(called.relative_to(here)) if called.is_relative_to(here) else str(called)

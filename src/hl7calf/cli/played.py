@@ -34,6 +34,16 @@ class Played:
     fault: str | None
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the service answered with a refusal, whatever the rule would have said of the bytes."""
+        return self.message is not None and self.message.line.state in (State.QUARANTINED, State.REJECTED)
+
+    @property
+    def why(self) -> str:
+        """Why the service refused it, in its own words."""
+        return (self.message.line.why or self.message.fault_why) if self.message is not None else ""
+
+    @property
     def folder(self) -> str:
         """The folder that says what must happen; "" for a sample elsewhere."""
         top = self.source.below.parts[0] if len(self.source.below.parts) > 1 else ""
@@ -80,7 +90,7 @@ def _fault(played: Played) -> str | None:
         return None
     state, changed = message.line.state, message.outbound != message.inbound
     if folder == "refused":
-        return None if state in (State.QUARANTINED, State.REJECTED) else f"it was not refused but {state.value}"
+        return None if played.is_refused else f"it was not refused but {state.value}"
     if state is not State.DELIVERED:
         return f"it was not delivered but {state.value}: {message.line.why or message.fault_why}"
     if played.verdict.outbound != message.outbound:
