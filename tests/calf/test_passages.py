@@ -86,6 +86,13 @@ def test_rows_of_different_questions_are_not_joined() -> None:
     assert decide("", answers=rows).action == "upgrade"
 
 
+def test_rows_that_run_on_beyond_what_is_read_are_joined_no_further_and_go_to_a_person() -> None:
+    rows = [("H^HISTORY^L", "left calf calcification on x-ray " + "x" * 900)] * 40
+    read = values(order("", answers=rows))
+    assert read["OBX[1]-5"] == "", "unread"
+    assert decide("", answers=rows).action == "review"
+
+
 def test_a_line_cut_by_the_senders_width_runs_on_into_the_next_note() -> None:
     first = "Patient with long standing complaints of the left calf, on x-ray no"
     assert decide("", notes=[first, "calcification was seen at all"]).action == "pass"

@@ -105,15 +105,21 @@ class Reader:
         return Text("".join(value), [*offsets, spans[-1].end if spans else 0])
 
     def mended(self, spans: Sequence[Span]) -> Text:
-        """Join answers cut over several rows: without a space where a cut word becomes a known one."""
+        """Join answers cut over several rows: without a space where a cut word becomes a known one.
+
+        What is longer than is read at all ends soon behind that, so that nobody waits for it.
+        """
         value: list[str] = []
         offsets, end = [0], ""  # `end` is as much of what stands before as a word can need
         for span in (s for s in spans if s.start < s.end):
             text = read_text(self.message, span)
             seam = " " if end and not end[-1].isspace() and not self._completes(end, text.value) else ""
-            offsets[-1:] = [text.offsets[0]] * len(seam) + list(text.offsets)
-            value += (seam, text.value)
-            end = (end + seam + text.value)[-LONGEST_WORD:]
+            piece = text.value[: MAX_TEXT + 1]
+            offsets[-1:] = [text.offsets[0]] * len(seam) + list(text.offsets[: len(piece) + 1])
+            value += (seam, piece)
+            end = (end + seam + piece)[-LONGEST_WORD:]
+            if len(offsets) > MAX_TEXT + 1:
+                break
         return Text("".join(value), offsets)
 
     def _completes(self, before: str, after: str) -> bool:
