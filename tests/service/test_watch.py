@@ -38,6 +38,7 @@ class Bench:
         self.looked: list[str] = []
         self.error: Exception | None = None
         self.jumped_s = 0.0
+        self.few_files = False
         self.watch = Watch(
             ["orders"],
             self.writer,
@@ -49,6 +50,7 @@ class Bench:
             lambda: 1000.0 + self.jumped_s + self.clock.seconds(),
             lambda: self.looked.append("date"),
             [lambda: self.looked.append("now and then")],
+            lambda: self.few_files,
         )
 
     def _read(self, what: Any) -> "Deferred[Status]":
@@ -229,5 +231,15 @@ def test_what_is_in_quarantine_is_alarmed_until_it_is_decided_or_a_day_old() -> 
     bench.seconds(10)
     assert bench.codes == ["H_QUARANTINED"]
     bench.jumped_s = 86_400.0
+    bench.seconds(10)
+    assert bench.codes == []
+
+
+def test_r12_few_file_descriptors_are_an_alarm_until_there_are_more() -> None:
+    bench = started()
+    bench.few_files = True
+    bench.seconds(10)
+    assert bench.codes == ["S_NO_FILES"]
+    bench.few_files = False
     bench.seconds(10)
     assert bench.codes == []

@@ -30,6 +30,7 @@ EVENTS: Mapping[str, str] = {
     "S_REQUEST": "a request from the command line or console was carried out",
     "S_STALL": "the reactor was blocked",
     "S_CLOCK": "the time of day jumped; nothing is forgotten for its age until the clock has run evenly for a day",
+    "S_NO_FILES": "few file descriptors are left; new connections are turned away when none is",
     "S_LOG_DROPPED": "events were lost because stderr could not be written",
     "S_UNEXPECTED": "an error nobody caught; type and place only",
     "C_OPEN": "a peer connected",

@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from hl7calf.service.alarms import Alarms
+from hl7calf.service.descriptors import few_left
 from hl7calf.service.events import emit, error_name
 from hl7calf.service.journal.jobs import FOR_EVER_S, Limits, Purge, Purged
 from hl7calf.service.journal.reader import Reader
@@ -61,6 +62,7 @@ class Watch:
         read: reads the journal off the reactor's thread.
         look_at_the_date: told once a second, for what ends on a day.
         now_and_then: called every tenth time.
+        few_files_left: tells whether file descriptors run out.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Watch:
         wall: Callable[[], float],
         look_at_the_date: Callable[[], None],
         now_and_then: Sequence[Callable[[], None]] = (),
+        few_files_left: Callable[[], bool] = few_left,
     ) -> None:
         self._routes = routes
         self._writer = writer
@@ -86,6 +89,7 @@ class Watch:
         self._wall = wall
         self._look_at_the_date = look_at_the_date
         self._now_and_then = tuple(now_and_then)
+        self._few_files_left = few_files_left
         self._looking = LoopingCall(self.look)
         self._looking.clock = clock
         self._count = 0
@@ -122,6 +126,7 @@ class Watch:
         self._look_at_the_date()
         if self._count % _BOOKS_EVERY == 0:
             self._look_at_the_books()
+            self._alarm("S_NO_FILES", self._few_files_left(), now)
             for look in self._now_and_then:
                 look()
         self._count += 1
