@@ -17,9 +17,29 @@ from hl7calf.service.journal.jobs import Outcome, State
 from hl7calf.service.journal.views import Message
 from tests.delivery.script import Act, Routes, Scripted, acknowledges, hangs_up, is_silent, resets, routed, says
 from tests.service.doubles import ack, frame, message
-from tests.service.stage import until
+from tests.service.stage import control_id, until
 
 QUICK = "ack_timeout_s = 0.3"
+
+
+def acknowledges_and_hangs_up(peer: socket.socket, payload: bytes) -> bool:
+    peer.sendall(frame(ack(control_id(payload))))
+    return False
+
+
+def hangs_up_on(name: str) -> Act:
+    """Close at one message, however often it comes, and take all others."""
+
+    def act(peer: socket.socket, payload: bytes) -> bool:
+        return control_id(payload) != name and acknowledges()(peer, payload)
+
+    return act
+
+
+def order(name: str, placer: str, control: str = "NW") -> bytes:
+    return message(name, "ORM^O01", f"ORC|{control}|{placer}^CPOE\rOBR|1|{placer}^CPOE||71046^XR CHEST^C4")
+
+
 ROWS: dict[str, tuple[str, list[Act]]] = {
     "A1": ("", [acknowledges("AA"), acknowledges("CA")]),
     "A2": ("", [acknowledges(of="OTHER")] * 3 + [acknowledges()]),
@@ -39,6 +59,8 @@ ROWS: dict[str, tuple[str, list[Act]]] = {
     "A9-unframed": (QUICK, [says(ack("A9-unframed-0")), acknowledges()]),
     "A9-two": (QUICK, [says(frame(ack("A9-two-0")), frame(ack("A9-two-0"))), acknowledges(), acknowledges()]),
     "A10-before": ("", [hangs_up, resets, acknowledges()]),
+    "A10-after": ("", [acknowledges_and_hangs_up]),
+    "R15": ("max_attempts = 3\nack_timeout_s = 5", [hangs_up_on("R15-poison")]),
     "A12-bom": ("", [says(frame(b"\xef\xbb\xbf" + ack("A12-bom-0")))]),
     "A12-lf": ("", [says(frame(ack("A12-lf-0").replace(b"\r", b"\n")))]),
     "A12-latin": ("", [says(frame(ack("A12-latin-0").replace(b"RAD", b"R\xd6NTGEN")))]),
@@ -282,6 +304,28 @@ def test_a10_nor_is_one_that_ends_in_the_middle_of_it(routes: Routes, destinatio
     found = routes.settled("A10-middle-0", State.DELIVERED)
     assert destinations["A10-middle"].arrived == [(1, "A10-middle-0"), (2, "A10-middle-0")]
     assert "in the middle of its answer" in found.history[0].why
+
+
+def test_a10_a_destination_that_closes_after_each_answer_gets_each_message_once(
+    routes: Routes, destinations: dict[str, Scripted]
+) -> None:
+    for n in range(5):
+        routes.send("A10-after", message(f"A10-after-{n}"))
+        found = routes.settled(f"A10-after-{n}", State.DELIVERED)
+        assert outcomes(found) == [("delivered", 1)], "an end that is seen before sending costs the message nothing"
+    assert destinations["A10-after"].arrived == [(n + 1, f"A10-after-{n}") for n in range(5)]
+
+
+def test_r15_a_message_that_kills_the_connection_is_parked_and_holds_only_its_own_order(
+    routes: Routes, destinations: dict[str, Scripted]
+) -> None:
+    poison, cancel = order("R15-poison", "P-15"), order("R15-cancel", "P-15", control="CA")
+    routes.send("R15", poison, cancel, order("R15-other", "P-16"), message("R15-none"))
+    parked = routes.settled("R15-poison", State.PARKED)
+    assert outcomes(parked) == [("unknown", 3), ("parked", 1)]
+    routes.settled("R15-none", State.DELIVERED)
+    assert sent(destinations["R15"]) == ["R15-poison"] * 3 + ["R15-other", "R15-none"]
+    assert routes.settled("R15-cancel", State.QUEUED).line.held_behind
 
 
 def test_a11_a_destination_that_takes_the_connection_and_never_reads_is_given_up_in_time(

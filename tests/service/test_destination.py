@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone
@@ -183,3 +185,41 @@ def test_a_destination_that_has_answered_once_knows_our_certificate() -> None:
     bench.send("A2")
     bench.line.connectionLost(alert("tlsv13 alert certificate expired"))
     assert bench.outcomes == [Outcome.DELIVERED, Outcome.UNKNOWN]
+
+
+class Socketed(Transport):
+    """A transport over a real socket, as Twisted's own has one."""
+
+    def __init__(self, handle: socket.socket) -> None:
+        super().__init__()
+        self._handle = handle
+
+    def getHandle(self) -> socket.socket:
+        return self._handle
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_an_end_that_is_already_there_is_seen_before_anything_is_sent(reset: bool) -> None:
+    """Mirth 6147: the peer drops a kept connection, and the next message is taken for sent."""
+    ours, theirs = socket.socketpair()
+    line, owner = Destination(Clock(), Talk(), Owner()), Owner()
+    line._owner = owner
+    line.makeConnection(Socketed(ours))
+    assert line.usable and owner.told == ["stands"]
+    if reset:
+        ours.send(b"nobody reads this")  # so that closing breaks the connection instead of ending it
+    theirs.close()
+    assert not line.usable
+    assert owner.told == ["stands", "lost: the destination closed the connection"]
+    ours.close()
+
+
+def test_bytes_that_wait_are_no_end_and_are_left_where_they_are() -> None:
+    ours, theirs = socket.socketpair()
+    line = Destination(Clock(), Talk(), Owner())
+    line.makeConnection(Socketed(ours))
+    theirs.send(b"x")
+    assert line.usable
+    assert ours.recv(10) == b"x"
+    ours.close()
+    theirs.close()
