@@ -124,12 +124,13 @@ def test_r7_a_read_only_disk_refuses_the_start_in_plain_words(tmp_path: Path) ->
         assert "Read-only file system" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_r4_a_write_error_is_no_acceptance_and_the_next_message_goes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS"])
+def test_r4_a_write_error_is_no_acceptance_and_the_next_message_goes(tmp_path: Path, error: str) -> None:
     with staged(tmp_path) as stage:
         stage.start()
         peer = stage.sender()
         assert code_of(peer, "A1") == "AA"
-        with injected(stage, "pwrite64:error=ENOSPC"):
+        with injected(stage, f"pwrite64:error={error}"):
             assert code_of(peer, "A2") == "AE"
         until(lambda: code_of(peer, f"B{time.monotonic_ns()}") == "AA", "it takes messages again")
         stage.stop()
@@ -249,9 +250,41 @@ def test_r16_a_store_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> 
         assert path.read_bytes() == before
 
 
+def test_r19_a_copy_taken_under_load_starts_paused_and_forwards_when_a_person_says_so(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage, receiving(stage.forward) as receiver:
+        stage.start()
+        peer = stage.sender()
+        peer.send(*(message(f"A{n}") for n in range(300)))
+        done = command(stage, "backup", str(tmp_path / "copy"))
+        assert done.returncode == 0, done.stderr
+        for n in range(300):
+            assert msa(peer.answer()) == ("AA", f"A{n}")
+        until(lambda: len(receiver.ids) == 300)
+        assert stage.stop() == 0
+        (tmp_path / "var").rename(tmp_path / "old")
+        assert command(stage, "restore", str(tmp_path / "copy")).returncode == 0
+        with Reader(tmp_path / "var") as reader:
+            waiting = [line.envelope.control_id.decode() for line in reader.messages(State.QUEUED, limit=1000)]
+        stage.start()
+        assert code_of(stage.sender(), "B1") == "AA", "intake goes on"
+        shown = command(stage, "status")
+        assert shown.returncode == 1 and "Forwarding is paused" in shown.stdout
+        assert len(receiver.ids) == 300 and "B1" not in receiver.ids
+        assert command(stage, "queue", "resume", "--reason", "compared").returncode == 0
+        until(lambda: "B1" in receiver.ids)
+        assert receiver.ids[300:] == [*waiting, "B1"]
+        assert stage.stop() == 0
+    assert backup.check(tmp_path / "var") == []
+
+
+def command(stage: Stage, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command of hl7calf as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "hl7calf", *arguments, "-c", str(stage.folder / "hl7calf.toml")],
+        capture_output=True, text=True, check=False, timeout=60, cwd=stage.folder, env={**os.environ, "PYTHONPATH": str(SRC)},
+    )  # fmt: skip
+
+
 def serve(stage: Stage) -> "subprocess.CompletedProcess[str]":
     """Run `hl7calf serve` as a person would, when it is expected to refuse."""
-    return subprocess.run(
-        [sys.executable, "-m", "hl7calf", "serve", "-c", str(stage.folder / "hl7calf.toml")],
-        capture_output=True, text=True, check=False, timeout=30, cwd=stage.folder, env={**os.environ, "PYTHONPATH": str(SRC)},
-    )  # fmt: skip
+    return command(stage, "serve")
