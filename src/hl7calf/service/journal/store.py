@@ -139,8 +139,8 @@ def _connect(data_dir: Path, synchronous: str, vfs: str | None) -> apsw.Connecti
         raise ValueError(f"synchronous is FULL, not {synchronous}")
     connection = apsw.Connection(str(data_dir / DATABASE), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     configured(connection, busy_timeout_s=5.0, cache_kib=_CACHE_KIB)
-    schema.version_of(connection)  # a file of another program or of a newer version is not touched
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table
+    if not schema.version_of(connection):  # a file of another program or of a newer version is not touched
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table; it writes
     mode = connection.execute("PRAGMA journal_mode = WAL").get
     if mode != "wal":
         raise JournalError(f"the journal's file system cannot do write-ahead logging (it says {mode})")
