@@ -27,7 +27,7 @@ help:
 	@echo 'make types    mypy --strict'
 	@echo 'make format   let ruff mend what it can'
 	@echo 'make bench    measure hl7calf on this machine'
-	@echo 'make peers    the same raw-socket cases against other MLLP servers, as a table'
+	@echo 'make peers    the same raw-socket cases against other MLLP servers: prints docs/peers.md'
 	@echo 'make screenshots  take the pictures of the console again'
 	@echo 'make soak     run the long tests: the whole figure of every promise, hours'
 	@echo 'make lock     choose the newest allowed versions again and write both lock files'
@@ -49,8 +49,14 @@ test: $(VENV)/.tools
 	$(BIN)/python -m pytest -m 'alone and not soak' $(ARGS) || alone=$$?; \
 	case $$shared,$$alone in 0,0|0,5|5,0) exit 0;; 0,*|5,*) exit $$alone;; *) exit $$shared;; esac
 
-peers: $(VENV)/.tools
-	@$(BIN)/python -m tests.peers $(ARGS)
+peers: $(VENV)/.tools $(VENV)/peers/.made
+	@PYTHONPATH=$(VENV)/peers:. $(BIN)/python -m tests.peers $(ARGS)
+
+# txHL7 brings a plugin for twist, so it does not go beside hl7calf.
+$(VENV)/peers/.made: tests/peers/requirements.txt $(VENV)/.tools
+	@rm -rf $(VENV)/peers
+	@$(PIP) install --require-hashes --no-deps --target $(VENV)/peers --requirement tests/peers/requirements.txt >&2
+	@touch $@
 
 screenshots: $(VENV)/.tools
 	@PYTHONPATH=src:. $(BIN)/python -m tests.console.screenshots

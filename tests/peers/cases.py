@@ -1,6 +1,6 @@
-"""Twelve things a sender does on a raw socket, and what must come of each: delivered payloads and answers.
+"""Sixteen things a sender does on a raw socket, and what must come of each: delivered payloads and answers.
 
-Source: the framing rows of the fault catalogue (F1 to F9, F11, F13, F17, H6); each happened at a hospital.
+Source: rows of the fault catalogue (F1 to F13, F17, H2, H5, H6, H9); each happened at a hospital.
 """
 
 import socket
@@ -43,6 +43,9 @@ def _bytewise(data: bytes) -> tuple[bytes, ...]:
 
 
 A, B = message("A"), message("B")
+FIVE = message("G").replace(b"^~\\&|", b"^~\\&#|")
+ODD_VERSION = message("H").replace(b"|P|2.5.1", b"|P|9.9")
+STRAY = message("I", b"NTE|1||pain in the left\rcalf since Monday\r")
 CASES = (
     Case("F1 one byte per packet", _bytewise(frame(A)), (A,)),
     Case("F2 two frames in one segment", (frame(A) + frame(B),), (A, B)),
@@ -52,6 +55,7 @@ CASES = (
     Case("F6 0x1C inside the data", (frame(message("C", b"NTE|1||a\x1cb\r")),), (message("C", b"NTE|1||a\x1cb\r"),)),
     Case("F7 0x0B inside the data", (frame(message("D", b"NTE|1||a\x0bb\r")),), (message("D", b"NTE|1||a\x0bb\r"),)),
     Case("F9 an empty frame first", (frame(b"") + frame(A),), (A,)),
+    Case("F10 two messages in one frame", (frame(A + B),), (A + B,)),
     Case("F11 segments end in LF", (frame(A.replace(b"\r", b"\n")),), (A.replace(b"\r", b"\n"),)),
     Case(
         "F13 200 kB",
@@ -59,7 +63,10 @@ CASES = (
         (message("E", b"OBX|1|ED|" + b"Q" * 200_000 + b"\r"),),
     ),
     Case("F17 half-close after sending", (frame(A),), (A,), half_close=True),
+    Case("H2 five characters in MSH-2", (frame(FIVE),), (FIVE,)),
+    Case("H5 a version nobody knows", (frame(ODD_VERSION),), (ODD_VERSION,)),
     Case("H6 one Latin-1 byte", (frame(message("F", b"NTE|1||M\xfcller\r")),), (message("F", b"NTE|1||M\xfcller\r"),)),
+    Case("H9 a raw CR inside a field", (frame(STRAY),), (STRAY,)),
 )
 
 
