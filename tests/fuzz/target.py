@@ -5,18 +5,22 @@ is not changed goes out as the very bytes that came in.
 """
 
 from functools import lru_cache
+from typing import Any
 
 from hl7calf.calf.tables import Tables, load_tables
 from hl7calf.calf.verdict import Mode
 from hl7calf.calf.vetting import triage, vet
 from hl7calf.errors import WireError
 from hl7calf.service.mappings import read_mappings, shipped_mappings
-from hl7calf.wire.header import read_header
+from hl7calf.wire.ack import build_ack, read_ack
+from hl7calf.wire.header import Header, read_header
 from hl7calf.wire.message import read_message
-from hl7calf.wire.mllp import Deframer, Frame, FrameFault, FrameLimits, enframe
+from hl7calf.wire.mllp import Blocks, Deframer, Frame, FrameFault, FrameLimits, enframe
 from hl7calf.wire.splice import is_exact
 
 LIMITS = FrameLimits(max_frame_bytes=65_536)
+STX_ETX = Blocks(0x02, 0x03, 0x0A)
+WAYS: tuple[dict[str, Any], ...] = ({}, {"strict": True}, {"lenient_start": True}, {"blocks": STX_ETX})
 
 
 @lru_cache
@@ -25,9 +29,9 @@ def shipped_tables() -> Tables:
     return load_tables(read_mappings(shipped_mappings()))
 
 
-def deframe(pieces: list[bytes]) -> list[Frame | FrameFault]:
+def deframe(pieces: list[bytes], **way: Any) -> list[Frame | FrameFault]:
     """Return what a deframer finds in these pieces and at their end."""
-    deframer = Deframer(LIMITS)
+    deframer = Deframer(LIMITS, **way)
     found: list[Frame | FrameFault] = []
     for piece in pieces:
         found += deframer.feed(piece)
@@ -37,9 +41,10 @@ def deframe(pieces: list[bytes]) -> list[Frame | FrameFault]:
 
 def check_stream(data: bytes) -> None:
     """Ask that chunks do not matter and every payload stands in the stream as it was given out."""
-    whole = deframe([data])
+    way = WAYS[(data[-1] if data else 0) % len(WAYS)]
+    whole = deframe([data], **way)
     cut = 1 + (data[0] if data else 0) % 7 + len(data) // 64  # short ones byte by byte, long ones not all day
-    assert deframe([data[at : at + cut] for at in range(0, len(data), cut)]) == whole
+    assert deframe([data[at : at + cut] for at in range(0, len(data), cut)], **way) == whole
     at = 0
     for item in whole:
         payload = item.payload if isinstance(item, Frame) else item.kept
@@ -47,7 +52,18 @@ def check_stream(data: bytes) -> None:
         assert at >= 0, "the bytes of a payload are those that came"
     for item in whole:
         if isinstance(item, Frame) and not item.notes:
-            assert deframe([enframe(item.payload)]) == [item]
+            assert deframe([enframe(item.payload, way.get("blocks", Blocks()))], **way) == [item]
+
+
+def check_answer(header: Header) -> None:
+    """Ask that every readable message can be answered, in one frame, with its own MSH-10."""
+    for code in ("AA", "AR", "CE"):
+        answer = build_ack(header, code, b"N1", "20260101", "why")
+        ack = read_ack(answer)
+        assert (ack.code, ack.control_id) == (code, header.control_id)
+        fields = b"".join(header.field(number) for number in (3, 4, 5, 6, 10, 11, 12, 18))
+        if not set(fields) & {0x0B, 0x1C}:
+            assert deframe([enframe(answer)]) == [Frame(answer)]
 
 
 def check_payload(payload: bytes) -> None:
@@ -58,6 +74,7 @@ def check_payload(payload: bytes) -> None:
     except WireError:
         pass
     else:
+        check_answer(header)
         ends = [message.terminator_after(segment) for segment in message.segments]
         assert all(end in (b"", b"\r", b"\n", b"\r\n") for end in ends)
         at = header.start

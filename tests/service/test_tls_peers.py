@@ -269,6 +269,14 @@ def test_tls_1_1_is_refused(served: Served) -> None:
         refused(served, row, made, "unsupported protocol")
 
 
+def test_a_suite_without_forward_secrecy_is_refused(served: Served) -> None:
+    with served.row() as row:
+        made = context(served, "good.pem")
+        made.maximum_version = ssl.TLSVersion.TLSv1_2
+        made.set_ciphers("AES128-SHA:AES256-GCM-SHA384@SECLEVEL=0")
+        refused(served, row, made, "no shared cipher")
+
+
 def test_plain_text_is_refused(served: Served) -> None:
     with served.row() as row:
         received = served.stage.metric("received_total")
