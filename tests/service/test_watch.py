@@ -143,8 +143,10 @@ def test_p14_a_message_that_waits_too_long_is_an_alarm_until_it_is_gone() -> Non
     bench.oldest = 1000.0
     bench.seconds(50)
     assert bench.codes == []
-    bench.seconds(10)
+    with events() as seen:
+        bench.seconds(10)
     assert bench.codes == ["D_OVERDUE"]
+    assert (seen[0]["messages"], seen[0]["oldest_s"]) == (1, 60), "with their number and the age of the oldest"
     bench.books = Books(received=1, delivered=1)
     bench.oldest = None
     bench.seconds(10)

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from hl7calf.service.alarms import Alarms
 from hl7calf.service.descriptors import few_left
-from hl7calf.service.events import emit, error_name
+from hl7calf.service.events import Detail, emit, error_name
 from hl7calf.service.journal.jobs import FOR_EVER_S, Limits, Purge, Purged
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.views import RouteStatus, Status
@@ -169,9 +169,9 @@ class Watch:
     def _stalled(self, now: float) -> bool:
         return bool(self._writer.waiting) and now - self._commit_at >= self._limits.commit_stall_s
 
-    def _alarm(self, code: str, raised: bool, now: float, route: str = "", ended: str = "") -> None:
+    def _alarm(self, code: str, raised: bool, now: float, route: str = "", ended: str = "", **details: Detail) -> None:
         if raised:
-            self._alarms.sound(code, now, route)
+            self._alarms.sound(code, now, route, **details)
         elif self._alarms.end(code, route) and ended:
             emit(ended, "info", route=route)
 
@@ -196,11 +196,13 @@ class Watch:
         metrics.parked.labels(name).set(books.parked)
         metrics.quarantined.labels(name).set(books.quarantined)
         metrics.books_unbalanced.labels(name).set(0 if books.balanced else 1)
-        age_s = max(0.0, wall - status.oldest_queued_at) if status.oldest_queued_at is not None else 0.0
+        age_s = max(0.0, wall - (status.oldest_queued_at or wall))
         metrics.oldest_queued_seconds.labels(name).set(age_s)
         self._alarm("J_UNBALANCED", not books.balanced, now, name)
-        self._alarm("D_OVERDUE", books.queued > 0 and age_s >= self._limits.overdue_s, now, name)
-        self._alarm("D_PARKED", books.parked > 0, now, name)
+        overdue = books.queued > 0 and age_s >= self._limits.overdue_s
+        self._alarm("D_OVERDUE", overdue, now, name, messages=books.queued, oldest_s=round(age_s))
+        parked_s = max(0.0, wall - (status.oldest_parked_at or wall))
+        self._alarm("D_PARKED", books.parked > 0, now, name, messages=books.parked, oldest_s=round(parked_s))
         quarantined_at = status.newest_quarantined_at
         self._alarm("H_QUARANTINED", quarantined_at is not None and wall - quarantined_at < RECENT_S, now, name)
 

@@ -24,6 +24,7 @@ from hl7calf.service.journal.jobs import (
     SetMode,
     State,
 )
+from hl7calf.service.journal.ledger import Ledger
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.salvage import Salvaged, salvage
 from hl7calf.service.journal.store import Store
@@ -288,3 +289,28 @@ def test_the_damaged_files_are_left_as_they_were(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in source.iterdir()}
     salvaged(tmp_path)
     assert {path.name: path.read_bytes() for path in source.iterdir()} == before
+
+
+def test_a_salvage_that_is_ended_half_way_leaves_no_journal_and_can_be_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_in(tmp_path)
+    put_aside(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "close", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            salvaged(tmp_path)
+    assert (tmp_path / "new" / DATABASE).stat().st_size == 0
+    assert salvaged(tmp_path).messages == 59
+    assert sorted(path.name for path in (tmp_path / "new").iterdir() if path.stat().st_size) == [DATABASE]
+
+
+def test_it_is_paused_from_the_first_moment_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived_in(tmp_path)
+    put_aside(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "run", lambda self, jobs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            salvaged(tmp_path)
+    with Reader(tmp_path / "new") as reader:
+        assert reader.control().paused

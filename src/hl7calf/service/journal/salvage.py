@@ -22,7 +22,7 @@ from hl7calf.service.journal.holds import FREE, HELD, PARKED
 from hl7calf.service.journal.jobs import SetPaused, State
 from hl7calf.service.journal.ledger import Ledger
 from hl7calf.service.journal.pages import Pages
-from hl7calf.service.journal.query import Row
+from hl7calf.service.journal.query import Row, microseconds
 from hl7calf.service.journal.rubble import WAITING, Found, recognise
 from hl7calf.service.journal.statements import sql
 from hl7calf.service.journal.store import Store
@@ -31,6 +31,7 @@ from hl7calf.wire.header import read_header
 from hl7calf.wire.message import read_message
 from hl7calf.wire.orders import is_order_message, placer_key, read_orders
 
+_UNDER_WORK = f"{files.DATABASE}-salvaging"
 _AT_ONCE = 5000  # rows in a transaction, and messages in memory at a time
 _STATEMENTS = {
     "message": "salvage_message",
@@ -72,7 +73,11 @@ def salvage(source: Path, data_dir: Path, *, node: str, user: str, at: float, hm
             raise JournalError("data_dir holds a journal already; move it away first")
         if (database.parent / files.LOCK).exists():
             locks.append(files.take_lock(database.parent))
-        found = _rebuild(database, data_dir / files.DATABASE, node, user, at, hmac_key)
+        new = data_dir / _UNDER_WORK
+        new.unlink(missing_ok=True)  # of a salvage that was ended half-way
+        files.make_private_file(new)
+        found = _rebuild(database, new, node, user, at, hmac_key)
+        new.rename(data_dir / files.DATABASE)  # whole and paused, or not at all
     except apsw.Error as error:
         raise as_journal_error(error) from None
     finally:
@@ -161,6 +166,7 @@ class _Rebuilding:
         ledger.log_decision(at, "salvaged", user, "the store was damaged", details=details)
         ledger.close()
         ledger.run("mark_all_as_possible_duplicates")
+        self._run("set_control", "paused", "1", user, _WHY_PAUSED, microseconds(at))
 
     def _index_log(self, ledger: Ledger) -> None:
         """Have the entries found by their placer orders again."""
