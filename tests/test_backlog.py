@@ -66,6 +66,7 @@ def acknowledged_in_ms(stage: Stage, first: int, number: int = 300) -> float:
 def pile_up(folder: Path, number: int, *, noise_ms: float) -> None:
     """Let so many messages wait, and hold the promise; `noise_ms` is what other work on this machine may add."""
     with staged(folder) as stage:
+        stage.flags = ()
         stage.start()
         fill(stage, 0, 1000)  # warm
         empty = Figures(resident(stage), acknowledged_in_ms(stage, 1000), 0.0)

@@ -175,6 +175,7 @@ class Stage:
         self.mappings = mappings
         self.prelude = ""  # Python that the process runs first
         self.environment: dict[str, str] = {}
+        self.flags: tuple[str, ...] = ("-W", "error", "-X", "dev")  # none where a figure is the subject
         self.process: subprocess.Popen[bytes] | None = None
         self.senders: list[Sender] = []
         self.write()
@@ -196,16 +197,7 @@ class Stage:
         environment = {**os.environ, "PYTHONPATH": str(SRC), **self.environment}
         with (self.folder / "stderr.txt").open("ab") as errors:
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-W",
-                    "error",
-                    "-X",
-                    "dev",
-                    "-c",
-                    self.prelude + code,
-                    str(self.folder / "hl7calf.toml"),
-                ],
+                [sys.executable, *self.flags, "-c", self.prelude + code, str(self.folder / "hl7calf.toml")],
                 stderr=errors,
                 env=environment,
                 cwd=self.folder,
