@@ -111,3 +111,13 @@ def test_narrow_windows_stay_readable(process, journal) -> None:
     for width in (40, 80):
         shown = process("status", "--data-dir", journal.folder, COLUMNS=str(width))
         assert max(map(len, shown.stdout.splitlines())) <= width
+
+
+def test_a_thorough_look_finds_what_a_quick_one_does_not(run, journal) -> None:
+    journal.do(MarkDelivered(journal.arrive(), b"MSA|AA|A1", journal.now))
+    assert run("status", "--thorough", "--data-dir", journal.folder).exit_code == 0
+    journal.store._connection.execute("UPDATE payload SET inbound = CAST(inbound || 'x' AS BLOB)")
+    assert run("status", "--data-dir", journal.folder).exit_code == 0
+    shown = run("status", "--thorough", "--json", "--data-dir", journal.folder)
+    assert shown.exit_code == 1
+    assert json.loads(shown.stdout)["needs"][0].startswith("The store is not whole: message 1: its bytes are damaged")

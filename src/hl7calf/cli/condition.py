@@ -6,7 +6,7 @@ Law: the store is the truth and is enough; the ops port adds what only a running
 
 import http.client
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,16 @@ class Condition:
     mode_told: str
     policy_told: str
     connections: dict[str, int]
+
+    def with_damage(self, found: list[str]) -> "Condition":
+        """Return the same with what a thorough look at the store found wrong, first."""
+        more = f"; {len(found) - 1} more of the kind" if len(found) > 1 else ""
+        told = (
+            [f"The store is not whole: {found[0]}{more}. See `hl7calf salvage` in the operations manual."]
+            if found
+            else []
+        )
+        return replace(self, needs=(*told, *self.needs))
 
     def to_json(self) -> dict[str, Any]:
         """Return everything for scripts."""

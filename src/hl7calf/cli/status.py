@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hl7calf.cli.moments import age, time_shown
-from hl7calf.cli.store import store_options
+from hl7calf.cli.store import find_store, store_options
 from hl7calf.cli.terminal import clean, say, table, terminal
 
 if TYPE_CHECKING:
@@ -20,12 +20,17 @@ _HEADINGS = ("route", "received", "delivered", "queued", "parked", "quarantined"
 
 @click.command(short_help="One screen: how it goes.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--thorough", is_flag=True, help="Read the whole store too: structure, checksums, books, log.")
 @store_options
-def status(as_json: bool, config: Path | None, data_dir: Path | None) -> int:
+def status(as_json: bool, thorough: bool, config: Path | None, data_dir: Path | None) -> int:
     """Show mode, policy, routes, queue, books and the last error; exit code 1 when something needs a person."""
     from hl7calf.cli.condition import read_condition
 
     condition = read_condition(config, data_dir, time.time())
+    if thorough:
+        from hl7calf.service.journal.backup import check
+
+        condition = condition.with_damage(check(find_store(config, data_dir)))
     if as_json:
         say(json.dumps(condition.to_json()))
     else:
