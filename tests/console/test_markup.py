@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 import pytest
 
-from hl7calf.service.journal.jobs import Event, MarkAttempt, Outcome, Park
+from hl7calf.calf.raising import raise_orders
+from hl7calf.service.journal.jobs import Event, MarkAttempt, Outcome, Park, Raise
 from hl7calf.service.journal.store import Store
 from hl7calf.service.mappings import shipped_mappings
 from tests.conftest import require_service
@@ -83,6 +84,8 @@ def marked_up(number: int, escaped: bool) -> bytes:
 
 
 PLACED: dict[int, int] = {}  # message number -> payload number
+RAISED: dict[int, int] = {}  # the same of those that a reviewer had released upgraded
+HELD: list[int] = []
 
 
 def fill(store: Store, now: float) -> None:
@@ -101,8 +104,24 @@ def fill(store: Store, now: float) -> None:
                 do(store, attempt)
         if number % 10 == 0:
             do(store, Park(recorded.message_id - 1, payload, now, user=payload))
+        raise_one(store, number, now)
         details = {"message": str(number), "about": "review", payload: payload}
         do(store, Event("review", now, details, payload, payload, payload))
+
+
+def raise_one(store: Store, number: int, now: float) -> None:
+    """Let a held order be raised by somebody whose name and reason are markup; every tenth one stays held."""
+    data = marked_up(number, True).replace(b"pain 3 days.", b"pain 3 days, leg in a cast.").replace(b"|P|", b"H|P|", 1)
+    data = data.replace(b"^CPOE", b"^HELD")
+    found = vet(data, shipped_tables(), policy=POLICY)
+    [recorded] = do(store, arrival(data, now - 90 + number / 10, found, hold=True))
+    raised, why = raise_orders(data, shipped_tables(), policy=POLICY)
+    assert why == "", why
+    if number % 10 == 0:
+        HELD.append(recorded.message_id)
+    else:
+        do(store, Raise(recorded.message_id, raised, PAYLOADS[number], PAYLOADS[number], now))
+        RAISED[recorded.message_id] = number
 
 
 def shown_in(text: str) -> set[int]:
@@ -206,6 +225,18 @@ def test_revealed_messages_run_nothing(attacked: tuple[str, Any]) -> None:
         if message % 5 == 0:
             watching.page.goto(f"{watching.address}/message/{message}/raw")
             assert watching.page.evaluate("[document.contentType, ...(window.ran || [])]") == ["text/plain"]
+    assert watching.odd == []
+
+
+def test_what_reviewers_decided_and_may_decide_runs_nothing(attacked: tuple[str, Any]) -> None:
+    watching = watch(attacked, bypass_csp=True)
+    for message, number in RAISED.items():
+        text = watching.look(f"/message/{message}")
+        assert "Upgraded by" in text and number in shown_in(text)
+    for message in HELD:
+        watching.post(f"/message/{message}/reveal", purpose="x")
+        assert "Release upgraded" in watching.look(f"/message/{message}")
+    watching.look("/review")
     assert watching.odd == []
 
 
