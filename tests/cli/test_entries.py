@@ -142,6 +142,14 @@ def test_an_export_row_reads_back_with_a_cell_for_each_column() -> None:
     assert told["hash"] == "ab" * 32
 
 
+def test_an_export_row_of_a_decision_has_its_details() -> None:
+    details = {"before": "upgrade", "after": "=observe"}
+    (row,) = entry_rows(entry("mode", "", "", orders=[], user="kim", reason="night", details=details))
+    told = dict(zip(COLUMNS, row, strict=True))
+    assert (told["kind"], told["user"], told["reason"]) == ("mode", "kim", "night")
+    assert told["details"] == "before upgrade; after =observe"
+
+
 def test_json_is_the_entry_with_its_hash_on_one_line() -> None:
     line = entry_to_json(entry(control_id="A\nB\udc80"))
     assert "\n" not in line

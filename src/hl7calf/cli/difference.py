@@ -81,14 +81,18 @@ def explain_order(order: OrderVerdict, term: Terminal) -> list[str]:
     return lines
 
 
-def difference(before: bytes, after: bytes, term: Terminal) -> list[str]:
-    """Return the unified difference of two payloads by segments, without context lines."""
+def difference(before: bytes, after: bytes, term: Terminal, told: str = "as it would be sent") -> list[str]:
+    """Return the unified difference of two payloads by segments, without context lines.
+
+    Args:
+        told: what the second one is.
+    """
     charsets = charsets_of(before)
     old, new = (_ENDS.split(decode_bytes(data, charsets)) for data in (before, after))
     start = _common(old, new)
     end = _common(old[start:][::-1], new[start:][::-1])
     old_part, new_part = old[start : len(old) - end], new[start : len(new) - end]
-    lines = [term.paint("--- as received", fg="red"), term.paint("+++ as it would be sent", fg="green")]
+    lines = [term.paint("--- as received", fg="red"), term.paint(f"+++ {told}", fg="green")]
     field = before[before.find(b"MSH") + 3 :][:1].decode("latin-1")
     for kind, i, j, k, m in difflib.SequenceMatcher(None, old_part, new_part, autojunk=False).get_opcodes():
         if kind != "equal":

@@ -60,6 +60,7 @@ COLUMNS = (
     "user",
     "reason",
     "hash",
+    "details",
 )
 
 
@@ -130,6 +131,7 @@ def entry_rows(entry: "LogEntry") -> Iterator[list[str]]:
             "notes_inserted": notes_inserted(order) or "",
             "reasons": "; ".join(content.get("reasons", ())),
             "fault": fault["code"] if fault else "",
+            "details": "; ".join(f"{key} {value}" for key, value in (content.get("details") or {}).items()),
             **{
                 key: order[key]
                 for key in (

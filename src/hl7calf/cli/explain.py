@@ -129,7 +129,7 @@ def _told(message: "Message", verdict: "Verdict", term: Terminal) -> Iterator[st
             yield term.fold(clean(text), f"{name:10}", " " * 10)
     yield from _orders(message, verdict, term)
     if message.outbound != message.inbound:
-        yield from difference(message.inbound, message.outbound, term)
+        yield from difference(message.inbound, message.outbound, term, "as it goes out")
     yield term.paint("acknowledged", bold=True)
     yield from history_lines(message, term)
 
