@@ -304,7 +304,7 @@ def test_the_messages_details_tell_nothing_unless_they_are_revealed(after: tuple
     for number in numbers[:6] + numbers[-6:]:
         _, said = told(stage, "queue", "show", str(number))
         assert leaks(said) == [], number
-    _, revealed = told(stage, "queue", "show", str(numbers[0]), "--reveal")
+    _, revealed = told(stage, "queue", "show", str(numbers[0]), "--reveal", "--reason", "a drill")
     assert WORDS["PID-5"].encode() in revealed
 
 
