@@ -98,4 +98,4 @@ def test_ten_minutes_of_atheris_find_nothing(tmp_path: Path) -> None:
     )
     executed = re.search(r"stat::number_of_executed_units: (\d+)|Done (\d+) runs", found.stderr)
     print("fuzz executions:", executed and (executed[1] or executed[2]))  # noqa: T201  # the figure of the soak run
-    assert found.returncode == 0, found.stderr[-3000:]
+    assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-1500:]

@@ -9,6 +9,7 @@ from hl7calf.wire.ack import Ack, AckError, build_ack, read_ack, version_of, whi
 from hl7calf.wire.codes import AckCode
 from hl7calf.wire.header import Header, read_header
 from hl7calf.wire.message import read_message
+from hl7calf.wire.mllp import Deframer, Frame, enframe
 
 NOW = "20260102030405"
 
@@ -208,3 +209,13 @@ def test_any_answer_is_read_or_faulted(rest: bytes) -> None:
             assert read_ack(payload).code in tuple(AckCode)
         except WireError as fault:
             assert fault.code.startswith("A_")
+
+
+@pytest.mark.parametrize("last", [b"2.3\x1c", b"2.3|||||| 8859/1\x1c", b"2.3|||AL\x1c|"])
+def test_an_end_block_echoed_at_the_end_of_a_segment_does_not_end_the_frame(last: bytes) -> None:
+    header = read_header(b"MSH|^~\\&|A|B|C|D|2026||ADT^A08\x1c|X\x1c|P\x1c|" + last + b"|||||||\rPID|1\r")
+    for code in ("AA", "AE", "CA"):
+        answer = build_ack(header, code, b"N1", "20260101")
+        (frame,) = Deframer().feed(enframe(answer))
+        assert isinstance(frame, Frame) and frame.payload == answer
+        assert read_ack(answer).control_id == b"X\x1c"

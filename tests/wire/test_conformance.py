@@ -110,12 +110,12 @@ def test_nothing_makes_the_advisor_raise_or_give_up(data: bytes) -> None:
 
 
 def test_a_large_message_is_judged_in_bounded_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     advise(GOOD + b"OBX|1|TX|A||text\r" * 100_000)
     advise(GOOD + b"PV2|x\r" * 5_000)
     advise(GOOD + b"OBX|1|TX|A||" + b"~" * 5_000_000)
     advise(GOOD + b"|" * 500_000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_no_corpus_message_makes_the_advisor_give_up(shared_folder: Path) -> None:

@@ -112,6 +112,7 @@ def test_h7_escapes_are_undone_for_reading_alone() -> None:
     assert message.payload is payload
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "obr",
     [
@@ -124,9 +125,9 @@ def test_h7_escapes_are_undone_for_reading_alone() -> None:
 )
 def test_h8_size_costs_linear_time_and_memory(obr: bytes) -> None:
     payload = order(obr=obr)
-    started = time.perf_counter()
+    started = time.process_time()
     _read_all(payload)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_h8_a_5_mb_field_is_read_in_less_than_five_times_its_size() -> None:

@@ -98,13 +98,13 @@ def test_the_pieces_of_a_bare_file_are_the_file(parts: list[bytes]) -> None:
 
 
 def test_size_costs_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(split_messages(A * 20_000)) == 20_000
     assert len(split_messages((BHS + A) * 10_000)) == 10_000
     assert len(split_messages((BHS + A) * 10_000, keep_batches=True)) == 10_000
     assert len(split_messages(A + b"\r" * 1_000_000)) == 1
     assert len(split_messages(A + b"OBX|1|" + b"x" * 5_000_000)) == 1
-    assert time.perf_counter() - started < 4
+    assert time.process_time() - started < 4
 
 
 def visit(message: Message) -> None:

@@ -238,7 +238,7 @@ def test_printing_what_was_read_gives_the_same_bytes(
 )
 def test_size_costs_linear_time(body: bytes) -> None:
     payload = b"MSH|^~\\&|A\r" + body
-    started = time.perf_counter()
+    started = time.process_time()
     message = read_message(payload)
     for segment in message.segments[:50]:
         for number in (1, 3, 5):
@@ -246,7 +246,7 @@ def test_size_costs_linear_time(body: bytes) -> None:
             if span:
                 message.components(message.repetitions(span)[0], 6)
     assert message.at("OBX[1]-99999") is None or body.startswith(b"OBX|OBX")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_spans_are_read_only_values() -> None:

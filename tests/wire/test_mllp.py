@@ -337,22 +337,22 @@ def test_what_was_framed_comes_back(messages: list[bytes], size: int) -> None:
     ids=["long", "SB", "EB", "EBx", "empty", "filler", "frames", "torn", "almost MSH"],
 )
 def test_time_is_linear_whatever_the_chunks(stream: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     whole = feed_in(stream, len(stream))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert feed_in(stream, 1460) == whole
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     if len(stream) < 320_000:
         assert feed_in(stream, 1) == whole
-        assert time.perf_counter() - started < 4
+        assert time.process_time() - started < 4
 
 
 def test_a_megabyte_byte_by_byte_is_linear() -> None:
-    deframer, started = Deframer(), time.perf_counter()
+    deframer, started = Deframer(), time.process_time()
     deframer.feed(SB)
     for _ in range(500_000):
         deframer.feed(b"x")
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_no_byte_of_a_payload_is_held_twice() -> None:

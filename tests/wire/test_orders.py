@@ -183,9 +183,9 @@ def test_two_messages_in_one_payload_never_mix_their_orders() -> None:
 
 
 def test_many_orders_cost_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     message = message_of(*[b"ORC|NW|P1", b"OBR|1|P1", b"NTE|1||x"] * 33_000)
     assert len(read_orders(message)) == 33_000
     message = message_of(b"OBR|1", *[b"NTE|1||x"] * 100_000)
     assert note_insertion(message, only(message)).next_number == 2
-    assert time.perf_counter() - started < 4
+    assert time.process_time() - started < 4

@@ -187,6 +187,6 @@ def test_written_text_never_leaves_its_field(value: str) -> None:
     [b"x" * 5_000_000, b"\\" * 300_000, b"\\T\\" * 100_000, "é".encode() * 500_000, b"\\X" + b"61" * 1_000_000 + b"\\"],
 )
 def test_long_fields_are_read_in_linear_time(field: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     text_of(field)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -213,7 +213,7 @@ def test_whatever_text_is_written_reads_as_declared(name: str, note: str, end: b
 def test_the_proof_of_a_common_order_takes_milliseconds() -> None:
     payload = ORM + b"\r" + b"OBX|2|TX|HISTORY^^L||some text about the patient that is rather long|||||F\r" * 19
     outbound, changes = edited(payload, "OBR[1]-4", b"C1^COMPLETE^L", 1, NOTES * 8)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(10):
         assert prove(payload, outbound, changes) == "ok"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -93,7 +93,12 @@ def build_ack(
     segments = [_write_msh(header, delimiters, control_id, timestamp, code), _write_msa(header, delimiters, code, text)]
     if error:
         segments.append(_write_err(delimiters, error, version))
-    return b"\r".join(segments) + b"\r"
+    return b"\r".join([_not_ending_the_frame(segment, delimiters) for segment in segments]) + b"\r"
+
+
+def _not_ending_the_frame(segment: bytes, delimiters: Delimiters) -> bytes:
+    """Keep an end block, echoed as the last byte of a segment, apart from the CR behind it by an empty field."""
+    return segment + delimiters.field if 0 < segment[-1] < 0x20 else segment
 
 
 def version_of(header: Header | None) -> tuple[int, ...]:
@@ -134,7 +139,7 @@ def _write_msh(header: Header | None, delimiters: Delimiters, control_id: bytes,
 def _write_msa(header: Header | None, delimiters: Delimiters, code: str, text: str) -> bytes:
     control_id = header.control_id if header else b""
     fields = [b"MSA", code.encode("ascii"), control_id]
-    if text or (control_id and 0 < control_id[-1] < 0x20):  # an EB straight before the CR would end the frame
+    if text:
         fields.append(_written(text[:_TEXT_LENGTH], delimiters))
     return delimiters.field.join(fields)
 
