@@ -28,6 +28,7 @@ def read(one: Any) -> ElementTree.Element:
     ("reveal", "R", "110109", ["reveal"]),
     ("review", "R", "110109", ["review"]),
     ("queue", "E", "110109", ["queue"]),
+    ("replayed", "E", "110109", ["replayed"]),
     ("mode", "E", "110113", ["110131", "mode"]),
     ("purge", "E", "110113", ["110131", "purge"]),
     ("a kind of tomorrow", "E", "110113", ["110131", "a kind of tomorrow"]),

@@ -32,7 +32,9 @@ def filter_options(command: F) -> F:
     for option in (
         click.option("--placer", metavar="NUMBER", default="", help="Of this placer order number (ORC-2)."),
         click.option("--control-id", metavar="ID", default="", help="Of this message control ID (MSH-10)."),
-        click.option("--kind", metavar="KIND", default="", help="message, mode, queue, parked, mappings, start ..."),
+        click.option(
+            "--kind", metavar="KIND", default="", help="message, raised, review, reveal, mode, queue, parked, start ..."
+        ),
         click.option("--action", type=click.Choice(_ACTIONS), default=None, help="With this action."),
         click.option("--route", metavar="NAME", default="", help="Of this route."),
         click.option("--until", metavar="WHEN", help="Before then."),

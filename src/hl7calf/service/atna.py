@@ -55,6 +55,7 @@ _EVENTS: Mapping[str, _Event] = {
     "reveal": _Event("R", _ORDER),
     "review": _Event("R", _ORDER),
     "queue": _Event("E", _ORDER),
+    "replayed": _Event("E", _ORDER),
 }
 _OTHER = _Event("E", _ALERT, _CONFIGURATION)  # mode, pause, resume, reload, restore, purge, and what is yet to come
 _OF_NO_PERSON = frozenset({"parked", "sent-again"})
