@@ -122,7 +122,9 @@ class _Building:
         self.tls: list[ServerContexts | ClientContexts] = []
         self.metrics = Metrics()
         self.alarms = Alarms(self.metrics)
-        self.writer = Writer(store, reactor.callFromThread, on_broken=self._broken)
+        self.writer = Writer(
+            store, reactor.callFromThread, on_broken=self._broken, soon=lambda wake: reactor.callLater(0, wake)
+        )
         self.readers = Readers(Path(settings.service.data_dir))
         self.reading = ReadingThread(reactor, self.readers)
         self.rule = self._rule(course)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hl7calf.calf.tables import load_tables
 from hl7calf.calf.verdict import Mode, Policy
-from hl7calf.calf.vetting import Options
+from hl7calf.calf.vetting import Options, prepare
 from hl7calf.config import Settings, mode_in_force
 from hl7calf.service.journal.jobs import FOR_EVER_S, Limits
 from hl7calf.service.mappings import read_mappings
@@ -27,7 +27,7 @@ def read_course(settings: Settings, today: Today) -> Course:
     """
     files = read_mappings(Path(settings.service.mappings))
     wanted_languages = {(), *(route.languages for route in settings.route)}
-    by_languages = {languages: load_tables(files, languages) for languages in wanted_languages}
+    by_languages = {languages: prepare(load_tables(files, languages)) for languages in wanted_languages}
 
     def allowed(wanted: Mode) -> tuple[Mode, str]:
         mode, why = mode_in_force(settings, wanted.value, today())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hl7calf.calf.schema import SCHEMAS
 from hl7calf.calf.tables import Tables
-from hl7calf.calf.words import words_of
+from hl7calf.calf.words import fold, words_of
 
 MARK = b"+"
 """The one mark that is looked for (`Ca++`). Others are everywhere, so a phrase is known by its words."""
@@ -89,4 +89,5 @@ def _pieces_of_other_tables(tables: Tables) -> frozenset[bytes]:
     """Return the words that other tables know too, such as `right`: they tell little."""
     columns = {name: schema.columns[0] for name, schema in SCHEMAS.items() if schema.phrases}
     others = [(name, column) for name, column in columns.items() if name != "calcification.csv"]
-    return frozenset(piece for name, column in others for row in tables.rows[name] for piece in pieces_of(row[column]))
+    written = " ".join(row[column] for name, column in others for row in tables.rows[name])
+    return frozenset(fold(written).encode().translate(SPACED).split())

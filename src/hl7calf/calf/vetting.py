@@ -150,6 +150,12 @@ def _vet_orders(message: Message, whole: _Whole, quiet: bool) -> Verdict:
     return _proven(verdict) if verdict.modifications else verdict
 
 
+def prepare(tables: Tables) -> Tables:
+    """Work out once what the quick look needs, so that no order waits for it; return the tables."""
+    _needles(tables)
+    return tables
+
+
 MANY = 16
 """Sets of tables whose needles are kept: one for each choice of languages, and those before a reload."""
 _KNOWN_NEEDLES: dict[str, Needles] = {}

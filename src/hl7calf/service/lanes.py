@@ -7,9 +7,8 @@ never text of the message. A message without the key shares the route's own lane
 from collections.abc import Sequence
 from hashlib import sha256
 
-from hl7calf.errors import WireError
+from hl7calf.wire.fields import value_at
 from hl7calf.wire.header import Header
-from hl7calf.wire.message import read_message
 
 
 class LaneRule:
@@ -33,12 +32,7 @@ class LaneRule:
         """Return a message's lane and its key (empty in the route's own lane)."""
         if not self._paths or header is None or header.is_batch:
             return self._route, b""
-        try:
-            message = read_message(payload, header)
-        except WireError:
-            return self._route, b""
-        spans = [message.at(path) for path in self._paths]
-        key = b"\x1f".join(b"" if span is None else message.bytes(span) for span in spans)
+        key = b"\x1f".join([value_at(payload, header, path) for path in self._paths])
         if not key.strip(b"\x1f"):
             return self._route, b""
         return sha256(key).hexdigest()[:24], key

@@ -6,8 +6,9 @@ the whole batch, in the order of submission. Nothing here knows a reactor: the c
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, overload
 
 from twisted.internet.defer import Deferred
@@ -55,6 +56,8 @@ class Writer:
         on_broken: called (through `call_from_thread`) once when the disk failed or the file is damaged: the process
             must stop, with exit code 75 (EX_TEMPFAIL), and be started again after a look at the disk.
         max_batch: jobs in one transaction.
+        soon: `reactor.callLater(0, ...)`: jobs handed in by the reactor wake the thread when it has done what it is
+            at, so that all of them go together; None: each wakes it at once.
     """
 
     def __init__(
@@ -64,12 +67,17 @@ class Writer:
         *,
         on_broken: Callable[[JournalBroken], object] | None = None,
         max_batch: int = 1000,
+        soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self._store = store
         self._call = call_from_thread
         self._on_broken = on_broken
         self._max_batch = max_batch
-        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._soon = soon
+        self._jobs: deque[_Item | None] = deque()
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._asleep = False  # set by the thread before it looks at the jobs once more and waits
+        self._waking = False
         self._waiting = 0
         self._waiting_bytes = 0
         self._counting = threading.Lock()
@@ -119,21 +127,37 @@ class Writer:
             else:
                 answer.callback(result)
 
-        self.hand_in(job, done)
+        self._add(job, done)
+        self._rouse()
         return answer
 
     def hand_in(self, job: Job, done: Done) -> None:
         """Hand a job in; `done` is called as a Deferred of `submit` fires, at once where nothing is taken any more.
 
-        For what there are thousands of a second: it costs a tenth of a Deferred.
+        For what there are thousands of a second: it costs a tenth of a Deferred. In the reactor's thread only.
         """
+        self._add(job, done)
+        if self._soon is None:
+            self._rouse()
+        elif self._asleep and not self._waking:
+            self._waking = True
+            self._soon(self._rouse)
+
+    def _rouse(self) -> None:
+        """Wake the thread if it sleeps."""
+        self._waking = False
+        if self._asleep:
+            self._asleep = False
+            self._wake.put(None)
+
+    def _add(self, job: Job, done: Done) -> None:
         refused: JournalError | None = self.broken
         if refused is None:
             with self._counting:  # the queue and the end of it are seen in one order by all threads
                 if self._stopped is None:
                     self._waiting += 1
                     self._waiting_bytes += _size(job)
-                    self._queue.put((job, done))
+                    self._jobs.append((job, done))
                     return
             refused = JournalError("the journal is being closed")
         done(refused)
@@ -143,7 +167,8 @@ class Writer:
         with self._counting:
             if self._stopped is None:
                 self._stopped = Deferred()
-                self._queue.put(None)
+                self._jobs.append(None)
+        self._rouse()
         return self._stopped
 
     def join(self, timeout_s: float) -> bool:
@@ -166,17 +191,25 @@ class Writer:
         """Wait for a job and return it with all others that wait; and whether that was the end."""
         batch: list[_Item] = []
         size = 0
-        item = self._queue.get()
-        while item is not None:
+        self._wait()
+        while self._jobs:
+            item = self._jobs.popleft()
+            if item is None:
+                return batch, True
             batch.append(item)
             size += _size(item[0])
             if len(batch) >= self._max_batch or size >= _MOST_BYTES:
-                return batch, False
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                return batch, False
-        return batch, True
+                break
+        return batch, False
+
+    def _wait(self) -> None:
+        """Sleep while there is nothing to do. Who adds a job looks at `_asleep` after it, so no job is overslept."""
+        while not self._jobs:
+            self._asleep = True
+            if self._jobs:
+                break
+            self._wake.get()
+        self._asleep = False
 
     def _do(self, batch: list[_Item]) -> None:
         """Do one batch and have it answered in the reactor."""
