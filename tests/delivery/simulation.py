@@ -56,7 +56,7 @@ class SimWriter:
             self._planned = self._world.later(0.001, 0.03, self._commit)
         return answer
 
-    def hand_in(self, job: Any, done: Callable[[Any], object]) -> None:
+    def hand_in(self, job: Any, done: Callable[[Any], object], at_once: bool = False) -> None:
         self.submit(job).addCallbacks(done, lambda failure: done(failure.value))
 
     def _commit(self) -> None:

@@ -88,7 +88,7 @@ class MemoryJournal:
             self.commit()
         return answer
 
-    def hand_in(self, job: Any, done: Callable[[Any], object]) -> None:
+    def hand_in(self, job: Any, done: Callable[[Any], object], at_once: bool = False) -> None:
         self.submit(job).addCallbacks(done, lambda failure: done(failure.value))
 
     def commit(self) -> None:

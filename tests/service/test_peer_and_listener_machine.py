@@ -59,7 +59,7 @@ class Gate:
             return Deferred()
         return self.writer.submit(job)
 
-    def hand_in(self, job: Any, done: Callable[[Any], object]) -> None:
+    def hand_in(self, job: Any, done: Callable[[Any], object], at_once: bool = False) -> None:
         self.submit(job).addCallbacks(done, lambda failure: done(failure.value))
 
 

@@ -4,6 +4,7 @@ Law: log lines go to stderr as JSON; SIGTERM and Ctrl-C drain and exit 0; SIGHUP
 process at once with 75, before anything more is acknowledged.
 """
 
+import gc
 import os
 import resource
 import signal
@@ -60,6 +61,8 @@ def serve(path: Path) -> int:
 def run(service: Hl7calf, reactor: Any) -> None:
     """Run a built service in a reactor that is not running yet."""
     reload_at_sighup(service, reactor)
+    gc.collect()
+    gc.freeze()  # tables and modules stay: looking through them for garbage would hold everybody up for 0.1 s
     reactor.callWhenRunning(service.startService)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()

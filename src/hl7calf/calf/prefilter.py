@@ -70,8 +70,12 @@ def _hides(told: bytes, escape: bytes) -> bool:
 
 def _names_code(text: bytes, told: bytes, needles: Needles) -> bool:
     """Tell whether a segment that holds codes may hold a telling one."""
-    first = min((place for name in CODED if (place := told.find(name)) >= 0), default=-1)
-    if first < 0:
+    first = len(told)
+    for name in CODED:
+        place = told.find(name, 0, first)
+        if place >= 0:
+            first = place
+    if first == len(told):
         return False
     coded = text[first:] if len(text) == len(told) else text
     return any(code in coded for code in needles.codes)

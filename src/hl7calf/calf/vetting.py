@@ -77,7 +77,7 @@ def triage(
         return _passed(payload, header, tables, (NO_ORDER,))
     if recall is None or len(payload) > QUICK_BYTES or may_mention(payload, header, _needles(tables)):
         return None
-    return _quiet(payload, _Whole(header, Setting(tables, mode, policy, Options(), recall)))
+    return _quiet(payload, header, tables, mode, policy, recall)
 
 
 def vet(
@@ -112,7 +112,7 @@ def vet(
         return _passed(payload, header, tables, (NO_ORDER,))
     whole = _Whole(header, Setting(tables, mode, policy, options or Options(), recall, reviewed))
     quiet = not thorough and not may_mention(payload, header, _needles(tables))
-    if quiet and (verdict := _quiet(payload, whole)) is not None:
+    if quiet and (verdict := _quiet(payload, header, tables, mode, policy, recall)) is not None:
         return verdict
     message = read_message(payload, header)
     if message.headers > 1:
@@ -120,16 +120,16 @@ def vet(
     return _vet_orders(message, whole, quiet)
 
 
-def _quiet(payload: bytes, whole: _Whole) -> Verdict | None:
+def _quiet(
+    payload: bytes, header: Header, tables: Tables, mode: Mode, policy: Policy | None, recall: Recall
+) -> Verdict | None:
     """Pass orders that cannot name a calcification by their heads; None where more must be looked at."""
-    header, setting = whole.header, whole.setting
-    orders = quiet_orders(payload, header, setting.recall)
+    orders = quiet_orders(payload, header, recall)
     if orders is None:
         return None
     return Verdict(
         payload, payload, header.control_id.decode("latin-1"), header.message_type, header.version, Action.PASS,
-        tuple(orders), _reasons(orders), mode=setting.mode, policy=_policy(setting), digest=setting.tables.digest,
-        rule=RULE,
+        tuple(orders), _reasons(orders), mode=mode, policy=_named(policy), digest=tables.digest, rule=RULE,
     )  # fmt: skip
 
 
@@ -188,14 +188,14 @@ def _gather(payload: bytes, whole: _Whole, decided: Sequence[Decided]) -> Verdic
         remember=tuple(d.remember for d in decided if d.remember),
         forget=tuple(d.forget for d in decided if d.forget),
         mode=setting.mode,
-        policy=_policy(setting),
+        policy=_named(setting.policy),
         digest=setting.tables.digest,
         rule=RULE,
     )
 
 
-def _policy(setting: Setting) -> str:
-    return f"{setting.policy.id} v{setting.policy.version}" if setting.policy else ""
+def _named(policy: Policy | None) -> str:
+    return f"{policy.id} v{policy.version}" if policy else ""
 
 
 def _reasons(orders: Sequence[OrderVerdict]) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class Submits(Protocol):
     def submit(self, job: Any) -> "Deferred[Any]":
         """Do a job; fires when it is on disk."""
 
-    def hand_in(self, job: Any, done: Callable[[Any], object]) -> None:
+    def hand_in(self, job: Any, done: Callable[[Any], object], at_once: bool = False) -> None:
         """Do a job; `done` is called with its result when it is on disk, or with why it was not done."""
 
 
@@ -230,7 +230,7 @@ class Forwarder:
             elif not isinstance(result, JournalBroken) and self._started:  # no room: not to be sent again, so wait
                 self._parts.clock.callLater(_MARK_AGAIN_S, self._mark, job, step, attempted, item, pause_s)
 
-        self._parts.writer.hand_in(job, done)
+        self._parts.writer.hand_in(job, done, at_once=not self._keyed)  # a single lane waits for nobody else's
 
     def _marked(self, result: Any, step: Step, attempted: Attempted, item: Queued, pause_s: float) -> None:
         parts = self._parts

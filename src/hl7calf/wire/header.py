@@ -57,13 +57,13 @@ def read_delimiters(field: bytes, encoding: bytes) -> Delimiters:
 
 
 class Header:
-    """MSH of one payload: `start` is the offset of "MSH", `end` that of its segment end.
+    """MSH of one payload: `start` is the offset of "MSH", `end` that of its segment end, `control_id` is MSH-10.
 
     Fields are bytes as they stand, escapes not undone; codes are text (Latin-1, so nothing raises). For a
     batch `kind` is "FHS" or "BHS", the message type is empty and `control_id` is FHS-11, else BHS-11.
     """
 
-    __slots__ = ("_fields", "delimiters", "end", "kind", "start")
+    __slots__ = ("_fields", "control_id", "delimiters", "end", "kind", "start")
 
     def __init__(self, kind: str, delimiters: Delimiters, start: int, end: int, fields: list[bytes]) -> None:
         self.kind = kind
@@ -71,6 +71,7 @@ class Header:
         self.start = start
         self.end = end
         self._fields = fields
+        self.control_id = fields[9] if len(fields) > 9 else _EMPTY  # MSH-10, its bytes exactly
 
     def field(self, number: int) -> bytes:
         """Return MSH-`number` (1-based, MSH-1 is the separator); empty where the header is shorter."""
@@ -130,11 +131,6 @@ class Header:
     def message_type(self) -> str:
         """MSH-9.1 and MSH-9.2 for people, such as `ORM^O01`, whatever the component separator is."""
         return _message_type(self.field(9), self.delimiters.component)
-
-    @property
-    def control_id(self) -> bytes:
-        """MSH-10, the message control ID, its bytes exactly."""
-        return self.field(10)
 
     @property
     def processing_id(self) -> str:

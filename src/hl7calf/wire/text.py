@@ -13,6 +13,7 @@ from array import array
 from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hl7calf.wire.charset import DEFAULT, codec_for, decode_as, is_multibyte
 from hl7calf.wire.header import Delimiters
@@ -145,13 +146,18 @@ def escape_text(value: str, delimiters: Delimiters) -> bytes:
     Raises:
         ValueError: the text holds a control character (a line end would begin a segment of its own).
     """
+    return to_ascii(value).translate(_written(delimiters)).encode("ascii")
+
+
+@lru_cache(maxsize=64)
+def _written(delimiters: Delimiters) -> dict[int, str]:
+    """Return what each delimiter is written as."""
     escape = delimiters.escape.decode("ascii")
-    written = {
-        delimiters[place].decode("ascii"): f"{escape}{letter}{escape}" if escape else " "
+    return {
+        ord(delimiters[place]): f"{escape}{letter}{escape}" if escape else " "
         for letter, place in _ROLES.items()
         if delimiters[place]
     }
-    return "".join(written.get(character, character) for character in to_ascii(value)).encode("ascii")
 
 
 def to_ascii(value: str) -> str:
@@ -160,6 +166,8 @@ def to_ascii(value: str) -> str:
     Raises:
         ValueError: the text holds a control character.
     """
+    if value.isascii() and value.isprintable():
+        return value
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in value):
         raise ValueError("text for a field holds a control character or a line end")
     if value.isascii():

@@ -6,8 +6,9 @@ in a few statements. A duplicate writes nothing but a line in the history of the
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from hl7calf.calf.verdict import Fault, Verdict
@@ -30,6 +31,7 @@ class _Rows:
     outbox: list[Row]
     holds: list[Row]
     seen: list[Row]
+    states: Counter[tuple[str, State]] = field(default_factory=Counter)
 
 
 def duplicate_digest(receipt: Receipt, sha256_in: bytes) -> bytes:
@@ -74,6 +76,9 @@ def record_arrivals(ledger: Ledger, jobs: Sequence[RecordArrival]) -> list[Recor
             recorded[result.message_id] = result
         results.append(result)
     _insert(ledger, rows)
+    for (route, state), number in rows.states.items():
+        ledger.count(route, "received", number)
+        ledger.count(route, state, number)
     return results
 
 
@@ -147,8 +152,7 @@ def _record_new(
         _note_parked(ledger, job, message_id, at)
     if verdict is not None and job.forward and (verdict.remember or verdict.forget):
         remember(ledger, verdict, at)
-    ledger.count(receipt.route, "received")
-    ledger.count(receipt.route, state)
+    rows.states[receipt.route, state] += 1
     return Recorded(message_id, None, code, job.answer, state, held)
 
 

@@ -16,7 +16,9 @@ FREE, HELD, PARKED = 0, 1, 2
 
 def hold_keys(verdict: Verdict | None, lane_key: bytes) -> list[bytes]:
     """Return the keys of a message: its placer orders, and its lane's key if it has one."""
-    keys = {b"P" + order.placer_key for order in verdict.orders if order.placer_key} if verdict else set()
+    if verdict is None or not verdict.orders:
+        return [b"L" + lane_key] if lane_key else []
+    keys = {b"P" + order.placer_key for order in verdict.orders if order.placer_key}
     if lane_key:
         keys.add(b"L" + lane_key)
     return sorted(keys)

@@ -131,13 +131,16 @@ class Writer:
         self._rouse()
         return answer
 
-    def hand_in(self, job: Job, done: Done) -> None:
+    def hand_in(self, job: Job, done: Done, at_once: bool = False) -> None:
         """Hand a job in; `done` is called as a Deferred of `submit` fires, at once where nothing is taken any more.
 
         For what there are thousands of a second: it costs a tenth of a Deferred. In the reactor's thread only.
+
+        Args:
+            at_once: wake the thread now, and not `soon`.
         """
         self._add(job, done)
-        if self._soon is None:
+        if self._soon is None or at_once:
             self._rouse()
         elif self._asleep and not self._waking:
             self._waking = True
