@@ -38,16 +38,21 @@ def disk_figures(folder: Path) -> list[Figure]:
 def intake_figures(stage: Stage, connections: int, count: int) -> list[Figure]:
     """Return what intake takes with a durable answer, as shares of the echo; forwarding goes on beside it."""
     run_load(stage.echo, connections, _made(message, "W", count // 4))
-    echo = run_load(stage.echo, connections, _made(message, "E", count))
-    none = run_load(stage.listen, connections, _made(other, "N", count))
-    quiet = run_load(stage.listen, connections, _made(message, "Q", count))
-    raised = run_load(stage.listen, connections, _made(changed, "C", max(count // 20, 10)))
+    echo, echo_us = _costed(stage, "echo", connections, _made(message, "E", count))
+    none, none_us = _costed(stage, "serve", connections, _made(other, "N", count))
+    quiet, quiet_us = _costed(stage, "serve", connections, _made(message, "Q", count))
+    raised, raised_us = _costed(stage, "serve", connections, _made(changed, "C", max(count // 20, 10)))
     how = f"durable AA, {connections} connections, one message out on each"
+    cpu = "user and system time of the process, what it forwards meanwhile counted in"
     return [
         Figure("bare echo", echo.rate, "/s", how=f"Twisted, {connections} connections"),
         *_intake("no orders", none, echo, how),
         *_intake("orders without the words", quiet, echo, how),
         Figure("intake of changed orders", raised.rate, "/s", how=how + "; bound by the vetting of each"),
+        Figure("CPU of the echo, a message", echo_us, "us", how=cpu),
+        Figure("CPU of no order taken in", none_us, "us", how=cpu),
+        Figure("CPU of an order without the words taken in", quiet_us, "us", how=cpu),
+        Figure("CPU of a changed order taken in", raised_us, "us", how=cpu),
     ]
 
 
@@ -56,6 +61,16 @@ def _intake(what: str, load: Load, echo: Load, how: str) -> list[Figure]:
         Figure(f"intake of {what}", load.rate, "/s", how=how),
         at_least(25, f"intake of {what} / echo", 100 * load.rate / echo.rate, "%", how),
     ]
+
+
+def _costed(stage: Stage, name: str, connections: int, messages: list[bytes]) -> tuple[Load, float]:
+    """Put a load on a process; return it with the microseconds of a processor that each message took there.
+
+    They say more than rates where other programs run beside.
+    """
+    before = stage.cpu_s(name)
+    load = run_load(stage.echo if name == "echo" else stage.listen, connections, messages)
+    return load, 1e6 * (stage.cpu_s(name) - before) / len(messages)
 
 
 def forward_figures(stage: Stage, connections: int, count: int, keyed: bool) -> list[Figure]:

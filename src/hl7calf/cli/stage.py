@@ -4,6 +4,7 @@ Law: every process started here is ended here, also after Ctrl-C or a failure; t
 this machine, and nothing listens beyond it.
 """
 
+import os
 import socket
 import subprocess
 import sys
@@ -113,6 +114,15 @@ class Stage:
         except OSError:
             return 0.0
         return next((int(line.split()[1]) / 1000 for line in status.splitlines() if line.startswith("VmRSS")), 0.0)
+
+    def cpu_s(self, name: str) -> float:
+        """Return the seconds of a processor that a process has used; 0 where the system does not tell (Linux does)."""
+        try:
+            status = Path(f"/proc/{self._children[name].pid}/stat").read_text(encoding="ascii")
+        except OSError:
+            return 0.0
+        user, system = status.rpartition(")")[2].split()[11:13]  # proc_pid_stat(5): utime, stime
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def output(self, name: str) -> Path:
         """Return the file of a process's stdout."""
