@@ -26,6 +26,15 @@ def test_a_name_that_may_not_stand_in_a_header_is_made_one(host: str, shown: byt
     assert syslog_message(Origin(host, 1), 0.0, "anchor", "").split(b" ")[3] == shown
 
 
+@pytest.mark.parametrize(("kind", "shown"), [("!~", b"!~"), (" \x7f", b"-"), ("x" * 40, b"x" * 32)])
+def test_a_kind_is_printable_without_blanks_and_short(kind: str, shown: bytes) -> None:
+    assert syslog_message(Origin("n", 1), 0.0, kind, "").split(b" ")[6] == shown
+
+
+def test_a_text_keeps_what_is_printable_and_marks_what_is_not() -> None:
+    assert syslog_message(Origin("n", 1), 0.0, "k", "a ~!\x1f\x7f\u20ac\n").endswith(b" - a ~!????")
+
+
 @given(st.text(), st.text(), st.text())
 def test_nothing_that_is_said_begins_another_message(host: str, kind: str, text: str) -> None:
     said = syslog_message(Origin(host, 1), 0.0, kind[:32], text)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 SECURITY_NOTICE = 10 * 8 + 5  # facility 10 (security/authorization), severity 5 (notice): ITI-20, [IHE-ATNA]
-_LONGEST_NAME = 48
+_LONGEST_NAME = 32  # MSGID
 _LONGEST_HOST = 255
 
 
