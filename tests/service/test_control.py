@@ -128,6 +128,20 @@ def test_what_a_reviewer_wants_raised_is_vetted_first_and_settled_when_the_journ
     assert [one for one in bench.done if one in ("settled", "queue")] == ["settled", "queue"]
 
 
+def test_a_preparation_that_breaks_stops_nothing() -> None:
+    bench = Bench()
+
+    def broken(request: Request) -> "Deferred[Prepared]":
+        raise RuntimeError("a mistake")
+
+    object.__setattr__(bench.desk._actions, "vet_again", broken)
+    bench.open = [request(1, "raise"), request(2, "skip")]
+    with events() as seen:
+        bench.desk.look()
+    assert seen.codes == ["S_UNEXPECTED"]
+    assert [job.request_id for job in bench.journal.of(CarryOut)] == [2]
+
+
 def test_a_raise_that_could_not_be_recorded_is_settled_too() -> None:
     bench = Bench()
     bench.open = [request(1, "raise")]

@@ -106,6 +106,8 @@ def test_a_vetting_that_hangs_is_told_and_settled() -> None:
     assert not answers[0].ok and "took too long" in answers[0].message and len(bench.orders) == 0
 
 
-@pytest.mark.parametrize(("value", "positions"), [("", set()), ("1", {1}), ("1,3", {1, 3}), ("x,2,", {2})])
+@pytest.mark.parametrize(("value", "positions"), [
+    ("", set()), ("1", {1}), ("1,3", {1, 3}), ("2,", {2}), ("x,2", {0, 2}), ("\u00b2", {0}), ("9" * 5000, {0}),
+])  # fmt: skip
 def test_the_orders_of_a_request(value: str, positions: set[int]) -> None:
     assert positions_of(value) == positions

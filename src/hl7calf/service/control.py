@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
@@ -122,7 +122,7 @@ class ControlDesk:
             return
         self._under_way.add(request.request_id)
         number = request.request_id
-        first = self._prepare(request)
+        first: Deferred[Prepared] = maybeDeferred(self._prepare, request)
         first.addCallback(self._submit_carrying, number)
         first.addCallbacks(self._done, self._failed, callbackArgs=(number,), errbackArgs=(number,))
 

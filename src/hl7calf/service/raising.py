@@ -5,6 +5,7 @@ has answered: so whatever of the same order was vetted before is in the journal 
 of the upgrade. A rule that is off, or a mode or policy that forbids it, binds a reviewer too.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from hl7calf.service.orders_in_flight import OrdersInFlight
 from hl7calf.service.rule import Rule, Terms, proven
 from hl7calf.service.vetworker import Outcome, VetWorker
 
+_POSITION = re.compile("[0-9]{1,6}", re.ASCII)
 RaiseOrders = Callable[[bytes, Terms, Recall, frozenset[int]], tuple[Verdict, str]]
 """Payload, terms, order memory, positions (none: all under review) -> verdict, and why it must not be used."""
 
@@ -82,5 +84,5 @@ class Raising:
 
 
 def positions_of(value: str) -> frozenset[int]:
-    """Return the orders a request names, `1,3`; none stands for all under review."""
-    return frozenset(int(part) for part in value.split(",") if part.isdigit())
+    """Return the orders a request names, `1,3`; none stands for all under review. 0, for what is none, is no order."""
+    return frozenset(int(part) if _POSITION.fullmatch(part) else 0 for part in value.split(",") if part)

@@ -177,7 +177,7 @@ def _raise(desk: Desk, visit: Visit, number: int, reason: str) -> str:
     if not visit.session.may_see(number, visit.tick):
         return "Reveal the message and read it first; nothing was done."
     wanted = visit.form.get("orders", "")
-    return desk.journal.ask("raise", visit.user, reason, number, wanted if wanted.isdigit() else "")[1]
+    return desk.journal.ask("raise", visit.user, reason, number, wanted[:6])[1]
 
 
 def _note(desk: Desk, visit: Visit, number: int, about: str, decision: str, reason: str) -> None:
