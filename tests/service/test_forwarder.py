@@ -388,3 +388,20 @@ def test_what_was_freed_by_the_delivery_of_a_message_that_a_person_had_parked_is
     bench.answer("C1")
     bench.journal.commit()
     assert bench.sent() == [queued(2).outbound]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_reading_that_ended_by_its_bytes_is_followed_by_another(
+    damaged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hl7calf.service.journal.reading_queue.MOST_BYTES", len(message("C1")))
+    bench = Bench(stored=[queued(1, outbound=None) if damaged else queued(1), queued(2), queued(3)])
+    read = bench._read
+    bench._read = lambda limit: read(1)  # type: ignore[method-assign]
+    bench.journal.auto = True
+    bench.forwarder.start()
+    bench.connect()
+    for number in (2, 3) if damaged else (1, 2, 3):
+        assert bench.sent() == [message(f"C{number}")]
+        bench.answer(f"C{number}")
+    assert bench.reads >= 3

@@ -18,6 +18,7 @@ from hl7calf.service.delivery import Attempted, BackOff, Decider, Step, job_for
 from hl7calf.service.destination import Destination, Talk
 from hl7calf.service.events import emit, error_name
 from hl7calf.service.journal.jobs import MarkAttempt, NotPossible, Outcome
+from hl7calf.service.journal.reading_queue import may_be_cut_short
 from hl7calf.service.journal.views import Queued
 from hl7calf.service.lines import Connect, Lines
 from hl7calf.service.metrics import RouteMetrics
@@ -177,7 +178,7 @@ class Forwarder:
             pause_s = min(item.next_attempt_at - wall, self._parts.back_off.longest_s)
             return float(now + pause_s) if pause_s > 0 else 0.0
 
-        complete = not items if self._keyed else len(items) < READ_AT_ONCE
+        complete = not items if self._keyed else len(items) < READ_AT_ONCE and not may_be_cut_short(items)
         self._window.load(items, complete, ready_at)
         self.pump()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from hl7calf.service.journal.files import DATABASE
 from hl7calf.service.journal.jobs import MarkAttempt, MarkDelivered, Outcome, Park, State
 from hl7calf.service.journal.reader import Reader
+from hl7calf.service.journal.reading_queue import MOST_BYTES
 from hl7calf.service.journal.store import Store
 from tests.service.journal.building import T0, arrival, do, opened, payload, record
 
@@ -76,3 +77,11 @@ def test_no_flipped_bit_on_disk_reaches_the_destination(tmp_path: Path) -> None:
         assert set(handed) - {None} <= sent
         withheld += handed.count(None)
     assert withheld > 10  # the rest hit copies that SQLite had left in unused parts of pages
+
+
+def test_a_reading_of_large_messages_ends_with_the_one_that_passes_its_bytes(store: Store, reader: Reader) -> None:
+    large = [arrival(f"A{n}", data=payload(f"A{n}", "x" * (MOST_BYTES // 3)), lane=f"L{n}") for n in range(6)]
+    record(store, *large, *[arrival(f"B{n}", data=payload(f"B{n}", "x" * (MOST_BYTES // 3))) for n in range(6)])
+    assert [one.control_id for one in reader.outbox_head("orders", "orders", 99)] == [b"B0", b"B1", b"B2"]
+    assert [one.control_id for one in reader.due("orders", T0, 99)] == [b"A0", b"A1", b"A2"]
+    assert reader.books().queued == 12, "and the connection goes on"

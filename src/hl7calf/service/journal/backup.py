@@ -21,7 +21,8 @@ from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.statements import sql
 from hl7calf.service.journal.store import Store
 
-_STRETCH = 200  # payloads in memory at a time while checking
+_STRETCH = 200  # payloads in memory at a time while checking, and
+_STRETCH_BYTES = 32 * 1024**2
 
 
 def backup(data_dir: Path, target: Path, at: float) -> int:
@@ -109,7 +110,7 @@ def _damaged(query: Query) -> list[int]:
     """Return the messages whose bytes do not match their checksums."""
     damaged: list[int] = []
     last = 0
-    while rows := query.rows("payloads_from", last, _STRETCH):
+    while rows := query.rows_up_to(_STRETCH_BYTES, 1, "payloads_from", last, _STRETCH):
         for number, inbound, outbound, sha256_in, sha256_out in rows:
             hashes = (hashlib.sha256(inbound).digest(), hashlib.sha256(outbound).digest())
             if hashes != (sha256_in, sha256_out):

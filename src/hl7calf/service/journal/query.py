@@ -1,6 +1,6 @@
 """Named statements on one connection, and the two ways a value changes between Python and the file.
 
-Law: every call reads to the end, so nothing is left open on the connection.
+Law: every call reads to its end, or closes what it has not read, so nothing is left open on the connection.
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,19 @@ class Query:
     def rows(self, name: str, *values: Any) -> list[Row]:
         """Return all rows of a named query."""
         return self._cursor.execute(sql(name), values).fetchall()
+
+    def rows_up_to(self, most_bytes: int, column: int, name: str, *values: Any) -> list[Row]:
+        """Return the first rows of a named query; the one with which that column passes so many bytes is the last."""
+        cursor = self._cursor.connection.cursor()
+        found: list[Row] = []
+        size = 0
+        for row in cursor.execute(sql(name), values):
+            found.append(row)
+            size += len(row[column])
+            if size >= most_bytes:
+                break
+        cursor.close()
+        return found
 
     def row(self, name: str, *values: Any) -> Row | None:
         """Return the first row of a named query, or None."""

@@ -89,6 +89,8 @@ class Reader:
     def outbox_head(self, route: str, lane: str, limit: int = 1) -> list[Queued]:
         """Return what goes next in a lane, in order of arrival, without parked and held ones, bytes checked.
 
+        Fewer than `limit` are all there are, unless their bytes together reach `reading_queue.MOST_BYTES`.
+
         `next_attempt_at` is not looked at: whoever sends waits for it, so that nothing overtakes.
         """
         with self._reading() as query:
