@@ -220,6 +220,7 @@ def test_after_its_last_day_the_policy_allows_notes_only() -> None:
         ("block_characters = [10, 28, 13]", "block_characters"),
         ("forward_block_characters = [11, 0x06, 13]", "forward_block_characters"),
         ('mllp_release = 2\nack = "relay"', "mllp_release"),
+        ('forward_mllp_release = 2\nack = "relay"', "forward_mllp_release"),
     ],
 )
 def test_rules_across_keys_name_the_key_to_change(line: str, key: str) -> None:

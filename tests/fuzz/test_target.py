@@ -85,7 +85,7 @@ def test_ten_minutes_of_atheris_find_nothing(tmp_path: Path) -> None:
             str(seeds),
             f"-max_total_time={seconds}",
             "-max_len=1024",
-            "-timeout=5",
+            "-timeout=25",
             "-rss_limit_mb=1024",
             "-print_final_stats=1",
         ],

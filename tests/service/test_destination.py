@@ -223,3 +223,31 @@ def test_bytes_that_wait_are_no_end_and_are_left_where_they_are() -> None:
     assert ours.recv(10) == b"x"
     ours.close()
     theirs.close()
+
+
+def test_release_2_takes_a_commit_block_for_the_answer_and_commits_what_follows() -> None:
+    bench = Bench(Talk(commits=True))
+    bench.send("A1")
+    bench.transport.clear()
+    bench.line.dataReceived(frame(b"\x06"))
+    assert (bench.ends[-1].outcome, bench.ends[-1].ack_code) == (Outcome.DELIVERED, "CA")
+    bench.line.dataReceived(frame(ack("A1")))
+    assert bench.transport.value() == frame(b"\x06"), "its acknowledgment is committed"
+    assert "stray" not in bench.owner.told
+    bench.line.dataReceived(frame(ack("A1", "AE")))
+    assert bench.owner.told.count("stray") == 1, "too late to refuse, and said"
+    bench.send("A2")
+    bench.line.dataReceived(frame(b"\x15"))
+    assert (bench.ends[-1].outcome, bench.ends[-1].ack_code) == (Outcome.REFUSED, "CE")
+    bench.send("A2")
+    bench.line.dataReceived(frame(ack("A2")))
+    assert bench.ends[-1].outcome is Outcome.DELIVERED, "an acknowledgment without a commit block will do"
+    bench.line.dataReceived(frame(b"\x06"))
+    assert bench.owner.told.count("stray") == 2
+
+
+def test_release_1_takes_no_commit_block() -> None:
+    bench = Bench()
+    bench.send()
+    bench.line.dataReceived(frame(b"\x06"))
+    assert bench.outcomes == [Outcome.GARBLED]

@@ -17,9 +17,11 @@ COMMIT, REFUSE = b"\x06", b"\x15"
 
 
 class EtxDestination:
-    """A destination that frames by STX, ETX and LF."""
+    """A destination that frames by STX, ETX and LF; with `commits` it speaks Release 2 as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, commits: bool = False) -> None:
+        self.commits = commits
+        self.committed = 0
         self.port = free_port()
         self.payloads: list[bytes] = []
         self._socket = socket.create_server(("127.0.0.1", self.port))
@@ -40,7 +42,15 @@ class EtxDestination:
             while (end := buffer.find(b"\x03\n")) >= 0:
                 assert buffer[:1] == b"\x02"
                 payload, buffer = buffer[1:end], buffer[end + 2 :]
+                if payload == COMMIT:  # of our acknowledgment
+                    self.committed += 1
+                    continue
                 self.payloads.append(payload)
+                if self.commits:
+                    refused = b"ODD" in payload and self.payloads.count(payload) == 1
+                    peer.sendall(b"\x02" + (REFUSE if refused else COMMIT) + b"\x03\n")
+                    if refused:
+                        continue
                 peer.sendall(b"\x02" + echo_ack(payload) + b"\x03\n")
 
     def close(self) -> None:
@@ -57,21 +67,36 @@ def etx() -> Iterator[EtxDestination]:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, etx: EtxDestination) -> Iterator[Served]:
+def committing() -> Iterator[EtxDestination]:
+    destination = EtxDestination(commits=True)
+    yield destination
+    destination.close()
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, etx: EtxDestination, committing: EtxDestination
+) -> Iterator[Served]:
     routes = {
         "other": f"block_characters = {STX_ETX}",
         "release2": "mllp_release = 2",
         "both": f"mllp_release = 2\nblock_characters = {STX_ETX}",
     }
-    onward = f"""
+    ports = {"onward": free_port(), "release2-onward": free_port()}
+    onward = "".join(
+        f"""
 [[route]]
-name = "onward"
-listen = "tcp:{free_port()}:interface=127.0.0.1"
-forward = "tcp:127.0.0.1:{etx.port}"
+name = "{name}"
+listen = "tcp:{port}:interface=127.0.0.1"
+forward = "tcp:127.0.0.1:{etx.port if name == "onward" else committing.port}"
 forward_block_characters = [0x02, 0x03, 0x0A]
+forward_mllp_release = {1 if name == "onward" else 2}
+retry_initial_s = 0.05
 """
+        for name, port in ports.items()
+    )
     with serving(tmp_path_factory.mktemp("blocks"), routes, last=onward) as served:
-        served.ports["onward"] = int(onward.split("tcp:")[1].split(":")[0])
+        served.ports |= ports
         yield served
 
 
@@ -140,6 +165,20 @@ def test_a_destination_may_have_other_block_characters_too(served: Served, etx: 
         until(lambda: len(etx.payloads) == 2)
         assert etx.payloads[0] != payload and etx.payloads[1] == message("BL-OUT2")
         until(lambda: served.reader.books("onward").delivered == 2)
+
+
+def test_a_destination_of_release_2_answers_by_its_commit_block(served: Served, committing: EtxDestination) -> None:
+    with served.row() as row:
+        sender = served.peer("release2-onward")
+        names = ["R2-OUT1", "R2-ODD", "R2-OUT3"]
+        for name in names:
+            assert parts(sender.exchange(message(name))) == (b"AA", name.encode())
+        until(lambda: served.reader.books("release2-onward").delivered == 3)
+        sent = [payload.split(b"|")[9].decode() for payload in committing.payloads]
+        assert sent == ["R2-OUT1", "R2-ODD", "R2-ODD", "R2-OUT3"], "0x15: once more, and in order"
+        assert row.event("D_REFUSED")["why"] == "not committed (0x15)"
+        until(lambda: committing.committed == 3, "each of its acknowledgments is committed")
+        assert "D_STRAY" not in [event["event"] for event in row.events]
 
 
 @pytest.mark.parametrize("route", ["release2", "both"])

@@ -135,7 +135,7 @@ def write_all(folder: Path) -> Authority:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("tls")
     write_all(folder)
-    with serving(folder, {"mutual": MUTUAL}) as served:
+    with serving(folder, {"mutual": MUTUAL, "hasty": MUTUAL + "\nfirst_byte_timeout_s = 1.5"}) as served:
         yield served
 
 
@@ -288,6 +288,21 @@ def test_plain_text_is_refused(served: Served) -> None:
         )
         assert served.stage.metric("received_total") == received
         assert row.quarantined(0) == []
+
+
+def test_who_never_ends_the_handshake_is_sent_away_and_the_others_are_served(served: Served) -> None:
+    with served.row() as row:
+        mute, slow = served.peer("hasty"), served.peer("hasty")
+        hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+        slow.socket.sendall(hello[:1])
+        plain = socket.create_connection(("127.0.0.1", served.ports["hasty"]), 20)
+        with context(served, "good.pem").wrap_socket(plain, server_hostname="localhost") as peer:
+            peer.sendall(frame(message("TLS-HASTY")))
+            assert b"MSA|AA|TLS-HASTY" in peer.recv(4096)
+            slow.socket.sendall(hello[1:])
+            assert mute.ended() and slow.ended()
+        assert [event["event"] for event in row.events].count("C_NO_FIRST_BYTE") == 2
+        assert row.forwarded(1) == [message("TLS-HASTY")]
 
 
 def test_a_wish_to_renegotiate_ends_the_connection(served: Served) -> None:

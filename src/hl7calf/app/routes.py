@@ -148,6 +148,7 @@ def _forwarder(
         Blocks(*route.forward_block_characters),
         route.forward_dead_after_s,
         route.connect_timeout_s,
+        route.forward_mllp_release == 2,
     )
     return Forwarder(
         route.name,

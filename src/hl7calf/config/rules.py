@@ -87,8 +87,9 @@ def _check_route(route: Route, key: str) -> None:
         raise SettingsError(f"{key}.forward_unreadable", 'needs ack = "relay": what is refused is not forwarded')
     for name in ("block_characters", "forward_block_characters"):
         _check_blocks(getattr(route, name), f"{key}.{name}")
-    if route.mllp_release == 2 and route.ack == "relay":
-        raise SettingsError(f"{key}.mllp_release", '2 needs ack = "stored": a commit block cannot wait for an answer')
+    for name in ("mllp_release", "forward_mllp_release"):
+        if getattr(route, name) == 2 and route.ack == "relay":
+            raise SettingsError(f"{key}.{name}", '2 needs ack = "stored": a commit block is no answer to pass on')
     if route.tls is not None and not route.tls.client_ca and (route.tls.revoked or route.tls.clients):
         raise SettingsError(f"{key}.tls.client_ca", "is needed for revoked and clients: no certificate is asked for")
     if route.forward_tls is not None and bool(route.forward_tls.certificate) != bool(route.forward_tls.key):

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 NackAction = Literal["retry", "park", "skip"]
+USUAL_BLOCKS = (0x0B, 0x1C, 0x0D)
 ON_NACK: dict[str, NackAction] = {"AE": "retry", "AR": "park", "CE": "retry", "CR": "park"}
 
 
@@ -221,15 +222,12 @@ class Route(Closed, frozen=True):
     lenient_start: Annotated[bool, Meta(description="take a message that starts with MSH, without start block")] = False
     block_characters: Annotated[
         tuple[int, int, int], Meta(description="start block, end block and the byte behind it, on the listening side")
-    ] = (0x0B, 0x1C, 0x0D)
-    forward_block_characters: Annotated[tuple[int, int, int], Meta(description="the same toward the destination")] = (
-        0x0B,
-        0x1C,
-        0x0D,
-    )
+    ] = USUAL_BLOCKS
+    forward_block_characters: Annotated[tuple[int, int, int], Meta(description="toward the destination")] = USUAL_BLOCKS
     mllp_release: Annotated[
         int, Meta(description="2: a commit block (0x06 stored, 0x15 refused) goes before the answers", ge=1, le=2)
     ] = 1
+    forward_mllp_release: Annotated[int, Meta(description="2: its commit block is the answer", ge=1, le=2)] = 1
     tls: Annotated[ListenTls | None, Meta(description="TLS on the listening side")] = None
     forward_tls: Annotated[ForwardTls | None, Meta(description="TLS to the destination")] = None
 

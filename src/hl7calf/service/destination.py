@@ -20,8 +20,10 @@ from zope.interface import implementer
 from hl7calf.errors import WireError
 from hl7calf.service.delivery import Attempted, garbled, judge, unanswered, unreachable
 from hl7calf.service.events import error_name
+from hl7calf.service.journal.jobs import Outcome
 from hl7calf.service.tls import raw_socket, tls_refusal
 from hl7calf.wire.ack import read_ack
+from hl7calf.wire.frames import COMMITTED, NOT_COMMITTED
 from hl7calf.wire.mllp import USUAL_BLOCKS, Blocks, Deframer, Frame, FrameLimits, enframe
 
 _ANSWER_LIMITS = FrameLimits(max_frame_bytes=1024 * 1024)  # an acknowledgment with many ERR; ORR with its orders
@@ -39,6 +41,7 @@ class Talk:
         blocks: its block characters.
         dead_after_s: bytes that the other machine does not take are given up after this (F15).
         handshake_s: TLS must be agreed within this time.
+        commits: it speaks MLLP Release 2: its commit block is the answer, and its acknowledgments want one too.
     """
 
     ack_timeout_s: float = 30.0
@@ -47,6 +50,7 @@ class Talk:
     blocks: Blocks = USUAL_BLOCKS
     dead_after_s: float = 30.0
     handshake_s: float = 10.0
+    commits: bool = False
 
 
 class Owner(Shape):
@@ -141,11 +145,31 @@ class Destination(Protocol):
         if not items and self._answered is not None and not self._deframer.in_frame:
             self._junk = True
         for item in items:
-            if isinstance(item, Frame):
+            if isinstance(item, Frame) and self._talk.commits:
+                self._take_commit(item.payload)
+            elif isinstance(item, Frame):
                 self._take(item.payload)
             else:
                 why = f"the answer is not framed as MLLP wants it ({item.code})"
                 self._end(garbled(why, item.kept), why)
+
+    def _take_commit(self, answer: bytes) -> None:
+        """Take what a destination of Release 2 says: a commit block ends the turn, the application speaks later."""
+        if answer not in (COMMITTED, NOT_COMMITTED):
+            if self.transport is not None:
+                self.transport.write(enframe(COMMITTED, self._talk.blocks))
+            if not (self._belongs_to_an_accepted_one(answer) and read_ack(answer).positive):
+                self._take(answer)
+            return
+        if self._answered is None:
+            self._owner.stray()
+            return
+        answered, self._answered = self._answered, None
+        if answer == COMMITTED:
+            self._accepted.append(self._control_id)
+            answered(Attempted(Outcome.DELIVERED, "", "CA", answer))
+        else:
+            answered(Attempted(Outcome.REFUSED, "not committed (0x15)", "CE", answer))
 
     def _take(self, answer: bytes) -> None:
         if self._answered is None or self._belongs_to_an_accepted_one(answer):
@@ -168,7 +192,8 @@ class Destination(Protocol):
             ack = read_ack(answer)
         except WireError:
             return False
-        return ack.code[:1] == "A" and ack.control_id != self._control_id and ack.control_id in self._accepted
+        mine = self._answered is not None and ack.control_id == self._control_id
+        return ack.code[:1] == "A" and not mine and ack.control_id in self._accepted
 
     def _look(self) -> None:
         """The timer: one per connection, moved on as messages are answered."""
