@@ -235,6 +235,8 @@ def test_a_trusted_proxy_signs_its_users_in(proxied: Stage) -> None:
     browser = Browser(proxied.desk, peer="10.1.0.9")
     assert browser.get("/", X_Remote_User="Otto").status == 200
     assert browser.post("/hide", {"X-Remote-User": "otto"}).status == 303
+    [entry] = proxied.desk.archive.decisions(("sign-in",), 0.0)
+    assert (entry.content["user"], entry.content["details"]) == ("otto", {"by": "reverse proxy"})
 
 
 def test_the_header_of_anyone_else_is_worth_nothing(proxied: Stage) -> None:

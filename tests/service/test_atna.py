@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hl7calf.service.atna import audit_message, is_audited
+from hl7calf.service.atna import MESSAGE_ID, audit_message, is_audited
 
 TIME = "2026-01-01T00:00:00.000000Z"
 
@@ -30,6 +30,8 @@ def read(one: Any) -> ElementTree.Element:
     ("queue", "E", "110109", ["queue"]),
     ("replayed", "E", "110109", ["replayed"]),
     ("mode", "E", "110113", ["110131", "mode"]),
+    ("sign-in", "E", "110114", ["110122", "sign-in"]),
+    ("sign-out", "E", "110114", ["110123", "sign-out"]),
     ("purge", "E", "110113", ["110131", "purge"]),
     ("a kind of tomorrow", "E", "110113", ["110131", "a kind of tomorrow"]),
 ])  # fmt: skip
@@ -42,6 +44,38 @@ def test_each_kind_has_its_event(kind: str, action: str, event: str, types: list
     )  # fmt: skip
     assert [one.get("csd-code") for one in found.findall("EventID")] == [event]
     assert [one.get("csd-code") for one in found.findall("EventTypeCode")] == types
+
+
+WHOLE = (
+    '<AuditMessage>'
+    f'<EventIdentification EventActionCode="E" EventDateTime="{TIME}" EventOutcomeIndicator="0">'
+    '<EventID csd-code="110100" codeSystemName="DCM" originalText="Application Activity" />'
+    '<EventTypeCode csd-code="110120" codeSystemName="DCM" originalText="Application Start" />'
+    '<EventTypeCode csd-code="start" codeSystemName="hl7calf" originalText="start" /></EventIdentification>'
+    '<ActiveParticipant UserID="rahel" UserIsRequestor="true" />'
+    '<ActiveParticipant UserID="hl7calf@node-1" UserIsRequestor="false">'
+    '<RoleIDCode csd-code="110150" codeSystemName="DCM" originalText="Application" /></ActiveParticipant>'
+    '<AuditSourceIdentification AuditSourceID="hl7calf@node-1"><AuditSourceTypeCode csd-code="4" />'
+    '</AuditSourceIdentification>'
+    '<ParticipantObjectIdentification ParticipantObjectID="7" ParticipantObjectTypeCode="2" '
+    'ParticipantObjectTypeCodeRole="13"><ParticipantObjectIDTypeCode csd-code="entry" codeSystemName="hl7calf" '
+    'originalText="number in the modification log" /><ParticipantObjectName>message 12</ParticipantObjectName>'
+    '<ParticipantObjectDetail type="hash" value="AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=" />'
+    '</ParticipantObjectIdentification></AuditMessage>'
+)  # fmt: skip
+
+
+def test_a_message_is_this_whole() -> None:
+    assert audit_message(entry("start", 12, user="rahel")) == WHOLE
+    assert MESSAGE_ID == "IHE+RFC-3881"
+
+
+def test_each_event_has_its_name() -> None:
+    named = {kind: [one.get("originalText") for one in read(entry(kind)).iter("EventID")] for kind in ("queue", "mode")}
+    assert named == {"queue": ["Order Record"], "mode": ["Security Alert"]}
+    types = [one.get("originalText") for one in read(entry("mode")).iter("EventTypeCode")]
+    assert types == ["Software Configuration", "mode"]
+    assert read(entry("mode")).findtext(".//ParticipantObjectName") == "mode"
 
 
 def test_the_parts_stand_in_the_order_of_the_standard() -> None:

@@ -123,7 +123,7 @@ class Door(Resource):
         if not place.live:
             session.active_at = tick
         visit = Visit(path, session, user.role, desk.wall(), tick, args, _query(request), form)
-        return lambda: _with_cookie(_drawn(place, desk, visit), fresh)
+        return lambda: _with_cookie(_drawn(place, desk, visit, fresh is not None), fresh)
 
     def _session(self, request: Request, cookie: str | None, method: str) -> tuple[Session | None, str | None]:
         """Return the session of the cookie or of the proxy's header, and a cookie to set for a new one."""
@@ -208,7 +208,9 @@ class Door(Resource):
         return plain(500, f"The console failed here ({failure.type.__name__} at {place}). Nothing was changed.")
 
 
-def _drawn(place: Place, desk: Desk, visit: Visit) -> Answer:
+def _drawn(place: Place, desk: Desk, visit: Visit, came_by_proxy: bool) -> Answer:
+    if came_by_proxy:
+        signing_in.note(desk, "sign-in", visit.user, {"by": "reverse proxy"})
     return place.draw(desk, visit)
 
 

@@ -47,6 +47,7 @@ class _Event:
 
 
 _ACTIVITY, _ORDER = ("110100", "Application Activity"), ("110109", "Order Record")
+_AUTHENTICATION = ("110114", "User Authentication")
 _ALERT, _CONFIGURATION = ("110113", "Security Alert"), ("110131", "Software Configuration")
 _EVENTS: Mapping[str, _Event] = {
     "start": _Event("E", _ACTIVITY, ("110120", "Application Start")),
@@ -55,6 +56,8 @@ _EVENTS: Mapping[str, _Event] = {
     "reveal": _Event("R", _ORDER),
     "review": _Event("R", _ORDER),
     "queue": _Event("E", _ORDER),
+    "sign-in": _Event("E", _AUTHENTICATION, ("110122", "Login")),
+    "sign-out": _Event("E", _AUTHENTICATION, ("110123", "Logout")),
     "replayed": _Event("E", _ORDER),
 }
 _OTHER = _Event("E", _ALERT, _CONFIGURATION)  # mode, pause, resume, reload, restore, purge, and what is yet to come

@@ -5,6 +5,7 @@ waiting is said aloud. A new session has a new cookie, so none that somebody pla
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from hl7calf.console.desk import Desk
@@ -13,6 +14,7 @@ from hl7calf.console.text import age
 from hl7calf.console.totp import matching_step
 from hl7calf.console.users import User, verify_password
 from hl7calf.console.visit import Answer, Visit
+from hl7calf.errors import JournalError
 
 WRONG = "That did not work. Check the name, the password and, if you use one, the code."
 WHY = {"idle": "You were signed out because nothing was asked for by hand for a while.", "out": "You are signed out."}
@@ -45,13 +47,24 @@ def answer(desk: Desk, stranger: Stranger) -> Answer:
     desk.throttle.succeeded(name, stranger.address)
     desk.sessions.close(stranger.cookie)
     cookie, _ = desk.sessions.open(name, stranger.tick)
+    note(desk, "sign-in", name, {"by": "password and code" if user is not None and user.totp else "password"})
     return Answer(status=303, location="/", cookie=cookie)
 
 
 def leave(desk: Desk, visit: Visit) -> Answer:
     """End every session of this user: whoever leaves one screen means all."""
     desk.sessions.close_all_of(visit.user)
+    note(desk, "sign-out", visit.user, {})
     return Answer(status=303, location="/sign-in?why=out", cookie="")
+
+
+def note(desk: Desk, kind: str, user: str, details: Mapping[str, str]) -> None:
+    """Write into the log who came and went; a journal that cannot be written keeps nobody out.
+
+    Who was refused is not written: it would tell known names from unknown ones by the time it takes.
+    """
+    with suppress(JournalError):
+        desk.journal.record(kind, user, "", details)
 
 
 def _is_right(desk: Desk, user: User | None, stranger: Stranger) -> bool:
