@@ -160,6 +160,39 @@ def test_what_was_written_just_before_a_break_is_sent_again_and_what_has_settled
     assert sent(bench.server.take()) == [3, 4]
 
 
+def test_what_broke_off_does_not_settle_while_the_server_is_away(tmp_path: Path) -> None:
+    bench, _ = connected(tmp_path)
+    bench.log.add(2)
+    bench.trail.look()
+    bench.server.hang_up()
+    for _ in range(3):
+        bench.pass_by(10.0)
+    assert sent(bench.server.take()) == [1, 2]
+
+
+def test_what_was_written_settles_after_ten_seconds_and_not_before(tmp_path: Path) -> None:
+    bench, _ = connected(tmp_path)
+    bench.log.add(1)
+    bench.trail.look()
+    bench.pass_by(9.5)
+    bench.server.hang_up()
+    bench.trail.look()
+    assert sent(bench.server.take()) == [1]
+    bench.pass_by(10.0)
+    bench.server.hang_up()
+    bench.trail.look()
+    assert sent(bench.server.take()) == []
+
+
+def test_the_connection_says_when_it_has_room(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.trail.look()
+    with events() as seen:
+        transport = bench.server.take()
+    assert transport.producer is bench.server.line and transport.streaming
+    assert seen == [{"code": "L_SYSLOG_CONNECTED", "level": "info"}]
+
+
 def test_a_break_while_reading_sends_nothing_into_the_void(tmp_path: Path) -> None:
     bench, transport = connected(tmp_path)
     bench.log.add(2)
@@ -191,6 +224,7 @@ def test_a_restart_goes_on_where_the_last_run_surely_was(tmp_path: Path) -> None
     bench.pass_by(10.0)
     bench.log.add(1)
     bench.pass_by(1.0)
+    assert POSITION == "audit-position", "as operations.md says"
     assert (tmp_path / POSITION).read_text() == "2" and (tmp_path / POSITION).stat().st_mode & 0o077 == 0
     again = Bench(tmp_path, bench.log)
     bench.log.add(1)
@@ -213,6 +247,17 @@ def test_a_position_beyond_a_restored_log_is_not_believed(tmp_path: Path) -> Non
         bench.log.add(1)
         bench.trail.look()
         assert sent(transport) == [1]
+
+
+def test_a_server_that_is_away_for_less_than_a_minute_is_no_alarm(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    for _ in range(2):
+        bench.trail.look()
+        bench.clock.advance(59.0 / 2)
+    bench.trail.look()
+    assert bench.alarms.active == []
+    bench.pass_by(1.0)
+    assert [alarm.code for alarm in bench.alarms.active] == ["L_SYSLOG_LOST"]
 
 
 def test_a_server_that_stays_away_is_an_alarm_after_a_minute_until_it_is_back(tmp_path: Path) -> None:
