@@ -61,7 +61,7 @@ def jump(folder: Path, ended: threading.Event) -> None:
 def test_p21_jumps_change_time_stamps_and_nothing_else(tmp_path: Path) -> None:
     require_service("faketime", LIBRARY)
     with staged(tmp_path, service="retention_days = 1") as stage:
-        stage.prelude = OFTEN
+        stage.prelude, stage.flags = OFTEN, ()
         stage.environment = at_time(tmp_path, 0.0)
         destination = Refusing(stage.forward)
         ended = threading.Event()
@@ -102,6 +102,7 @@ def _hold_the_store(folder: Path) -> None:
 def test_p21_a_queue_left_in_the_future_or_the_past_goes_out_at_once_after_a_restart(tmp_path: Path) -> None:
     require_service("faketime", LIBRARY)
     with staged(tmp_path) as stage:
+        stage.flags = ()
         for name, ahead_s in (("J0", TEN_YEARS_S), ("J1", -TEN_YEARS_S), ("J2", 0.0)):
             stage.environment = at_time(tmp_path, ahead_s)
             stage.start()

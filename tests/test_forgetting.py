@@ -34,7 +34,7 @@ def test_beyond_its_size_the_store_forgets_the_oldest_finished_messages_and_shri
         assert stage.stop() == 0
         full = size(tmp_path)
         assert full > 9_000_000
-        stage.prelude = OFTEN
+        stage.prelude, stage.flags = OFTEN, ()
         stage.start()
         until(lambda: size(tmp_path) < full - 5_500_000, "the file shrinks while the service runs")
         with Reader(tmp_path / "var") as reader:
@@ -62,7 +62,7 @@ def test_after_their_time_messages_and_log_entries_are_forgotten_and_the_log_pro
         full = size(tmp_path)
         with Reader(tmp_path / "var") as reader:
             first = reader.entries()[0].sequence
-        stage.prelude = OFTEN
+        stage.prelude, stage.flags = OFTEN, ()
         stage.environment = at_time(tmp_path, 41 * 86_400.0)
         stage.start()
         until(lambda: size(tmp_path) < full - 1_900_000, "the file shrinks")

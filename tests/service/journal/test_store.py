@@ -15,7 +15,8 @@ from hl7calf.service.journal.files import DATABASE
 from hl7calf.service.journal.jobs import MarkDelivered
 from hl7calf.service.journal.reader import Reader
 from hl7calf.service.journal.store import Store, quick_check
-from tests.service.journal.building import T0, arrival, do, opened, record
+from tests.service.journal.building import T0, arrival, do, opened, payload, record
+from tests.service.journal.failing_disk import FailingDisk
 
 
 def test_the_folder_and_every_file_are_private_whatever_the_umask(tmp_path: Path) -> None:
@@ -179,6 +180,26 @@ def test_the_check_at_the_start_ends_with_its_budget(store: Store) -> None:
     assert quick_check(store._connection, 60.0) == "ok"
     assert quick_check(store._connection, -1.0) == "not finished"
     record(store, arrival("B1"))  # and the connection goes on
+
+
+def test_the_check_keeps_to_its_budget_on_a_disk_that_answers_slowly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FailingDisk("slow")
+    reads: list[str] = []
+    try:
+        with opened(tmp_path) as store:
+            record(store, *[arrival(f"A{n}", data=payload(f"A{n}", "x" * 10_000)) for n in range(1000)])
+        with opened(tmp_path, vfs="slow") as store:
+            store._connection.execute("PRAGMA shrink_memory")
+            disk.on_read = lambda path: reads.append(path) or 0
+            monkeypatch.setattr("time.monotonic", lambda: float(len(reads)))  # each read takes a second
+            assert quick_check(store._connection, 100.0) == "not finished"
+            monkeypatch.undo()
+            assert len(reads) < 700, "there are three thousand pages"
+            disk.on_read = lambda path: 0
+    finally:
+        disk.unregister()
 
 
 def test_numbering_goes_on_after_everything_was_purged(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from hl7calf.service.journal.statements import sql
 _CACHE_KIB = 16 * 1024  # the writer's pages: a fraction of the memory budget of docs/architecture.md, Budgets
 _CHECKPOINT_PAGES = 16_000  # a commit itself writes the WAL back only when `checkpoints` did not keep up: 64 MB
 _WAL_LIMIT_BYTES = 64 * 1024**2  # and does not stay larger than this once written back
-_CHECK_STEPS = 20_000  # virtual machine steps between two looks at the clock
+_CHECK_STEPS = 200  # between two looks at the clock; while a tree is checked a step can be a page read from a cold disk
 _LAST_CHECKPOINT_S = 1.0  # a clean stop waits no longer than this for who reads at that moment
 
 
