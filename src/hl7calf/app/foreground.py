@@ -61,8 +61,8 @@ def serve(path: Path) -> int:
 def run(service: Hl7calf, reactor: Any) -> None:
     """Run a built service in a reactor that is not running yet."""
     reload_at_sighup(service, reactor)
-    gc.collect()
     gc.freeze()  # tables and modules stay: looking through them for garbage would hold everybody up for 0.1 s
+    gc.enable()
     reactor.callWhenRunning(service.startService)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()

@@ -1,5 +1,6 @@
 """`hl7calf serve`: runs the service in the foreground."""
 
+import gc
 from pathlib import Path
 
 import click
@@ -22,6 +23,10 @@ def serve(config: Path | None) -> int:
     a broken reload keeps the old ones and says so. Log lines go to stderr. Exit code 75 when the disk failed.
     """
     path = find_config(config)
-    from hl7calf.app import serve as run_service
+    gc.disable()  # what is made from here on stays: `run` sets it apart, and turns this on again
+    try:
+        from hl7calf.app import serve as run_service
 
-    return run_service(path)
+        return run_service(path)
+    finally:
+        gc.enable()
