@@ -1,5 +1,7 @@
 """Which orders a reviewer may raise: gate by gate, and what binds a reviewer as it binds the rule."""
 
+from dataclasses import replace
+
 import pytest
 
 from hl7calf.calf.overruling import NEVER_OVERRULED, REVIEWED, under_review, why_not_raised
@@ -68,6 +70,21 @@ def test_mode_policy_and_scope_bind_a_reviewer_too(more: dict[str, object], gate
 def test_a_reviewers_word_changes_nothing_where_the_rule_has_decided(reason: str) -> None:
     payload = order(reason)
     assert raised(payload)[0] == judge(payload)
+
+
+def test_the_reviewers_word_has_its_gate_and_sentence() -> None:
+    _, one = raised(order(CAST))
+    assert (one.gates[-1].code, one.gates[-1].why) == (
+        "REVIEWED", "a reviewer decided that the complete study is wanted",
+    )  # fmt: skip
+
+
+def test_an_upgrade_needs_its_code_and_a_code_alone_is_no_upgrade() -> None:
+    _, one = raised(order(CAST))
+    assert why_not_raised(replace(one, modifications=one.modifications[1:])) != ""
+    assert why_not_raised(replace(one, action=Action.REVIEW)) != ""
+    no_side = replace(one, action=Action.REVIEW, facts=replace(one.facts, laterality=None))
+    assert why_not_raised(no_side) == "X21 no side is named"
 
 
 def test_an_order_that_is_not_named_keeps_its_review() -> None:

@@ -86,3 +86,15 @@ def test_every_answer_forbids_sniffing_framing_and_keeping() -> None:
     assert HEADERS["X-Frame-Options"] == "DENY"
     assert HEADERS["Cache-Control"] == "no-store"
     assert HEADERS["Referrer-Policy"] == "same-origin"  # under no-referrer browsers send `Origin: null` with our forms
+
+
+def test_the_policy_lets_a_page_have_its_own_files_and_nothing_else() -> None:
+    from hl7calf.console.guard import CSP, HSTS
+
+    rules = dict(rule.strip().split(" ", 1) for rule in CSP.split(";"))
+    own, none = "'self'", "'none'"
+    assert rules == {
+        "default-src": own, "script-src": own, "style-src": own, "img-src": own, "connect-src": own,
+        "form-action": own, "font-src": none, "object-src": none, "base-uri": none, "frame-ancestors": none,
+    }  # fmt: skip
+    assert HSTS == "max-age=31536000"

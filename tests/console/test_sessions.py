@@ -70,3 +70,10 @@ def test_what_was_said_is_said_once() -> None:
     _, session = Sessions(900).open("rahel", 0.0)
     session.said = "done"
     assert (session.take_said(), session.take_said()) == ("done", "")
+
+
+def test_a_session_lasts_a_shift_at_most_and_signs_in_by_password_unless_told_otherwise() -> None:
+    from hl7calf.console.sessions import LISTS, LONGEST_S, MOST_SESSIONS, Session
+
+    assert (LONGEST_S, MOST_SESSIONS, LISTS) == (12 * 60 * 60, 1000, 0)
+    assert not Session("otto", "t", 0.0, 0.0).by_proxy

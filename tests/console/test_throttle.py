@@ -66,3 +66,10 @@ def test_strangers_cannot_fill_the_memory() -> None:
     for number in range(2 * MOST_KEPT):
         throttle.failed(f"user{number}", f"address{number}", 0.0)
     assert len(throttle._failures) == MOST_KEPT
+
+
+def test_the_pauses_are_those_that_the_documentation_tells() -> None:
+    from hl7calf.console import throttle
+
+    kept = (throttle.FREE_TRIES, throttle.FIRST_PAUSE_S, throttle.LONGEST_PAUSE_S, throttle.FORGET_AFTER_S)
+    assert kept == (5, 15.0, 15 * 60.0, 3600.0)
