@@ -63,6 +63,7 @@ class Batch:
         self._hmac_key = hmac_key
         self._failpoint = failpoint
         self._standing: Standing | None = None  # after a commit, until the next transaction begins
+        self._version: int | None = None  # of the file, as other connections change it
 
     def run(self, jobs: Sequence[Job]) -> list[Answer]:
         """Do all jobs in one transaction and return one answer each, in order, after the sync.
@@ -93,6 +94,8 @@ class Batch:
         standing, self._standing = self._standing, None
         self._connection.execute("BEGIN IMMEDIATE")
         try:
+            if self._another_wrote():
+                standing = None
             self._failpoint("begin")
             ledger = Ledger(self._connection, self._node, self._hmac_key, standing)
             answers = _do(ledger, jobs)
@@ -106,6 +109,11 @@ class Batch:
         self._failpoint("commit returned")
         self._standing = ledger.standing
         return answers
+
+    def _another_wrote(self) -> bool:
+        """Tell whether another connection committed since the last look: the console writes down who saw what."""
+        before, self._version = self._version, self._connection.execute("PRAGMA data_version").get
+        return before != self._version
 
     def _roll_back(self) -> None:
         """Undo what SQLite has not undone by itself already."""
