@@ -34,6 +34,15 @@ def test_a_box_governs_its_own_label(text: str, expected: dict[str, bool]) -> No
     assert governed(text) == expected
 
 
+@pytest.mark.parametrize(("text", "expected"), [
+    ("Calcification: [ ] Yes [X] No  Pain: [X] Yes [ ] No", {"calcification": False, "pain": True}),
+    ("Calcification [x] Y [ ] N", {"calcification": True}),
+    ("Calcification: [ ] Yes [ ] No", {"calcification": False}),
+])  # fmt: skip
+def test_boxes_of_yes_and_no_answer_the_words_before_them(text: str, expected: dict[str, bool]) -> None:
+    assert {word: ticked for word, ticked in governed(text).items() if word not in ("yes", "no")} == expected
+
+
 def test_the_lead_in_belongs_to_no_box() -> None:
     assert "reason" not in governed("Reason: [x] pain")
 

@@ -21,6 +21,9 @@ def read_boxes(tokens: Sequence[Token]) -> tuple[dict[int, bool], frozenset[int]
     if not boxes:
         return {}, frozenset()
     own = frozenset(t for first, last, _ in boxes for t in range(first, last))
+    answers = _answers(tokens, boxes)
+    if answers:
+        return answers, own | _answer_words(tokens, own)
     governed: dict[int, bool] = {}
     for number, (first, last, ticked) in enumerate(boxes):
         start = _line_start(tokens, first, own)
@@ -32,6 +35,35 @@ def read_boxes(tokens: Sequence[Token]) -> tuple[dict[int, bool], frozenset[int]
             label = range(max(start, previous), first)
         governed.update(dict.fromkeys(label, ticked))
     return governed, own
+
+
+def _answers(tokens: Sequence[Token], boxes: Sequence[tuple[int, int, bool]]) -> dict[int, bool]:
+    """Return what `Calcification: [ ] Yes [x] No` says of the words before its boxes; empty for other boxes."""
+    governed: dict[int, bool] = {}
+    start = 0
+    number = 0
+    while number < len(boxes):
+        said: dict[str, bool] = {}
+        begin = boxes[number][0]
+        end = begin
+        while number < len(boxes) and boxes[number][0] - end <= 1:
+            _first, last, ticked = boxes[number]
+            label = tokens[last].norm if last < len(tokens) else ""
+            if label not in ("yes", "no", "y", "n"):
+                return {}
+            said[label[0]] = ticked
+            end = last + 1
+            number += 1
+        if "y" not in said and "n" not in said:
+            return {}
+        governed.update(dict.fromkeys(range(start, begin), said.get("y", False) and not said.get("n", False)))
+        start = end
+    return governed
+
+
+def _answer_words(tokens: Sequence[Token], own: frozenset[int]) -> frozenset[int]:
+    """Return the `Yes` and `No` behind boxes, which deny nothing by themselves."""
+    return frozenset(t for t, token in enumerate(tokens) if token.norm in ("yes", "no", "y", "n") and t - 1 in own)
 
 
 def _find(tokens: Sequence[Token]) -> list[tuple[int, int, bool]]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from hl7calf.calf.lexicon import Mention, Phrase
 from hl7calf.calf.passages import Passage
 from hl7calf.calf.tables import Tables
+from hl7calf.calf.words import Token
 
 GOES_ON = frozenset("from in on at by under last and w with but now surgically after during via yrs years".split())
 """Words after `removed`, `suspected` and their like that show the finding stood before them."""
@@ -40,9 +41,17 @@ def _is_mere_dash(mention: Mention, passage: Passage) -> bool:
     tokens = passage.tokens
     if tokens[mention.first].norm != "-" or mention.last - mention.first > 1:
         return False
+    if _ends_item(tokens, mention.first):
+        return not any(t.norm == "+" and _ends_item(tokens, i) for i, t in enumerate(tokens))
     after = mention.last < len(tokens) and tokens[mention.last].is_word and tokens[mention.last].tight
     signed = any(t.norm == "+" and i + 1 < len(tokens) and tokens[i + 1].tight for i, t in enumerate(tokens))
     return not (after and signed and not tokens[mention.first].tight)
+
+
+def _ends_item(tokens: Sequence[Token], index: int) -> bool:
+    """Tell whether a sign is the last of its item: `swelling +, calcification -, varicosities +`."""
+    after = tokens[index + 1] if index + 1 < len(tokens) else None
+    return index > 0 and tokens[index - 1].is_word and (after is None or after.norm in (",", ";", ".", "\n"))
 
 
 def _is_of_an_earlier_look(mention: Mention, passage: Passage) -> bool:
@@ -60,7 +69,17 @@ def _is_answer(mention: Mention, passage: Passage) -> bool:
     if mention.last >= len(tokens) or tokens[mention.last - 1].norm in ("n", "y", ")"):
         return True
     following = tokens[mention.last]
-    return not following.is_word
+    return not following.is_word or _starts_label(tokens, mention.last)
+
+
+def _starts_label(tokens: Sequence[Token], index: int) -> bool:
+    """Tell whether a new label starts here: the `EDEMA` of `CALCIFICATION: NEG  EDEMA: POS`."""
+    for token in tokens[index + 1 : index + 4]:
+        if token.norm == ":":
+            return True
+        if not token.is_word:
+            return False
+    return False
 
 
 def _directed(

@@ -51,7 +51,15 @@ def find_doubt(attached: Iterable[Attached], tables: Tables) -> str:
     if not bearing or not all(a.by_nearness for a in bearing):
         return ""
     placed = {s for a in everything for s in a.names if _is_beside(a)} - VAGUE - {"calf"}
-    return PLACED if all((placed and not _is_beside(a)) or _has_rival(a, tables) for a in bearing) else ""
+    return PLACED if all(_is_misplaced(a, placed, tables) for a in bearing) else ""
+
+
+def _is_misplaced(attached: Attached, placed: frozenset[str] | set[str], tables: Tables) -> bool:
+    """Tell whether the calf is only what stands nearest: a history's, another statement's, or another finding's."""
+    if not _is_beside(attached):
+        is_history = attached.found.section == "past" and _is_claimed(attached, frozenset({"symptoms"}))
+        return bool(placed) or is_history
+    return _has_rival(attached, tables)
 
 
 def _is_beside(attached: Attached) -> bool:
@@ -70,15 +78,27 @@ def _has_rival(attached: Attached, tables: Tables) -> bool:
     read, found = attached.read, attached.found
     if read is None or not _is_beside(attached):
         return False
-    others = [f.mention for f in read.findings if f is not found]
-    edges = {edge for m in others for edge in (m.first - 1, m.first, m.last, m.last + 1)}
+    edges = _edges(read, found, CLAIMING)
     films = {id(read.sites[i]) for i in film_sites(read, tables)}
-    claimed = any(m.first in edges or m.last in edges for m in attached.mentions)
-    return claimed and any(
+    return _is_claimed(attached, CLAIMING) and any(
         m.concept not in VAGUE | {"calf", "none"} and m.first not in edges and m.last not in edges
         for m in read.sites
         if read.sentence_of(m.first) == found.sentence and id(m) not in films
     )
+
+
+def _edges(read: Read, found: Found, tables: frozenset[str]) -> set[int]:
+    """Return the tokens at which another finding begins or ends, one word between them allowed."""
+    others = [f.mention for f in read.findings if f is not found and f.mention.phrase.table in tables]
+    return {edge for m in others for edge in (m.first - 1, m.first, m.last, m.last + 1)}
+
+
+def _is_claimed(attached: Attached, tables: frozenset[str]) -> bool:
+    """Tell whether another finding stands beside the site: `tender left calf`, `calf pain`."""
+    if attached.read is None:
+        return False
+    edges = _edges(attached.read, attached.found, tables)
+    return any(m.first in edges or m.last in edges for m in attached.mentions)
 
 
 def _is_denied(read: Read, found: Found, tables: Tables) -> bool:

@@ -67,6 +67,8 @@ NUMBER_WORDS = {
 OF_ANOTHER_TIME = frozenset({"at", "since", "from", "until", "before", "of", "with", "her", "his", "their"})
 """Words before an age that is not the patient's now: `first noted at age 12`, `mother of a 4 yo`."""
 LOCAL = frozenset({"X12", "X16", "X24", "X25"})
+LASTING = frozenset("bka aka amputation amputee amputated stump residual".split())
+"""What is as true years later: an amputation; a cast of 2019 is not."""
 OF_THE_LEG = frozenset({"calf", "leg", "tibfib", "shin", "knee", "thigh", "ankle", "popliteal", "foot", "heel"})
 KIND_GATES = {
     "guided": "X19", "mapping": "X11", "graft": "X12", "post ablation": "X12", "insufficiency": "X10", "mixed": "X9",
@@ -95,7 +97,10 @@ def phrase_gates(passages: Sequence[Passage], tables: Tables, year: int, without
         mentions = [m for m in tables.gates.find(passage.tokens, where, without) if m.concept != "none"]
         for found in read_statuses(passage, mentions, tables, without):
             counts = found.status in ("affirmed", "uncertain") and found.section not in ("allergies", "medications")
-            away = found.mention.concept in LOCAL and (_is_elsewhere(found, tables) or is_long_ago(found, year))
+            lasts = bool(LASTING & set(found.mention.phrase.words))
+            away = found.mention.concept in LOCAL and (
+                _is_elsewhere(found, tables) or (is_long_ago(found, year) and not lasts)
+            )
             if counts and not away:
                 raised.append(Raised(found.mention.concept, found))
     return raised

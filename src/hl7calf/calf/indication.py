@@ -168,7 +168,7 @@ def _facts(
         "location": calcification.in_calf, "characteristics": characteristics, "symptoms": symptoms,
         "duration": duration, "prior_imaging": imaging, "laterality": laterality.side,
     }  # fmt: skip
-    told = [*(["pregnancy"] if order.is_pregnant else []), *(["prior_dvt"] if follows_known_dvt(reads) else [])]
+    told = [*(["pregnancy"] if order.is_pregnant else []), *(["prior_dvt"] if _is_dvt_known(study, reads) else [])]
     risks = read_risks(reads, [*coded.risks, *told], order.year)
     return Facts(
         is_ultrasound=study.is_ultrasound, calf=calf, calcification=calcification.status, target=is_target,
@@ -176,6 +176,12 @@ def _facts(
         risk_factors=risks, prior_imaging=imaging, missing=tuple(k for k, v in provided.items() if not v),
         location=calcification.location, characteristics=characteristics,
     )  # fmt: skip
+
+
+def _is_dvt_known(study: Study, reads: Sequence[Read]) -> bool:
+    """Tell whether a thrombosis is followed up, by the text or by a follow-up study that names one."""
+    named = any(f.mention.concept == "dvt" and f.status == "affirmed" for r in reads for f in r.findings)
+    return follows_known_dvt(reads) or ("follow up" in study.marks and named)
 
 
 def _gates(

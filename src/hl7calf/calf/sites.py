@@ -42,6 +42,8 @@ NO_PLACE = frozenset(
     "variable mixed amorphous patient patients her him regard regards line".split()
 )
 """Words after `of` and `in` that name no place: `of uncertain significance`, `in keeping with`."""
+FILMED = frozenset("of in on by ct xr xray film films mri x ray".split())
+"""Words that may stand between joined sites: `of aorta on CT and of R calf on XR`."""
 CLAIMANTS = frozenset({"symptoms", "findings", "risk_factors"})
 VAGUE = frozenset({"leg", "tibfib"})
 
@@ -262,7 +264,9 @@ class Attachment:
                     "soft",
                     "tissue",
                 }
-                if (gap and not set(gap) & LINKS) or not set(gap) <= LINKS | sides or len(gap) > 3:
+                again = len(gap) <= 7 and bool(set(gap) & {"of", "in"}) and set(gap) <= LINKS | sides | FILMED
+                near = len(gap) <= 3 and set(gap) <= LINKS | sides
+                if (gap and not set(gap) & LINKS) or not (near or again):
                     break
                 linked.append(other)
                 current, index = other, index + step
