@@ -56,10 +56,26 @@ def find_doubt(attached: Iterable[Attached], tables: Tables) -> str:
 
 def _is_misplaced(attached: Attached, placed: frozenset[str] | set[str], tables: Tables) -> bool:
     """Tell whether the calf is only what stands nearest: a history's, another statement's, or another finding's."""
+    if attached.found.mention.concept == "weak" or _describes_the_unknown(attached, tables):
+        return True
     if not _is_beside(attached):
         is_history = attached.found.section == "past" and _is_claimed(attached, frozenset({"symptoms"}))
         return bool(placed) or is_history
     return _has_rival(attached, tables)
+
+
+def _describes_the_unknown(attached: Attached, tables: Tables) -> bool:
+    """Tell whether the word describes a thing that no table knows: `calcified ACL graft tunnel, calf pain`."""
+    tokens, last = attached.found.passage.tokens, attached.found.mention.last
+    if not tokens[last - 1].norm.endswith(("ied", "ic")) or last >= len(tokens):
+        return False
+    following = tokens[last]
+    return (
+        following.is_word
+        and following.norm.isalpha()
+        and len(following.norm) > 2
+        and following.norm not in tables.words
+    )
 
 
 def _is_beside(attached: Attached) -> bool:

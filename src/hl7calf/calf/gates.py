@@ -55,7 +55,8 @@ FOLLOWING = frozenset("known followup residual interval recheck reassess resolvi
 KNOWN = ("affirmed", "uncertain")
 PASSED_OVER = frozenset(
     "l r lt rt left right bilateral acute distal proximal prox vein deep of the her his new dx diagnosed chronic "
-    "subacute isolated occlusive nonocclusive partial up case popliteal femoral tibial peroneal soleal calf".split()
+    "subacute isolated occlusive nonocclusive partial up case popliteal femoral tibial peroneal soleal calf "
+    "posterior anterior pop fem tib muscular gastroc gastrocnemius soleus small tiny mid upper lower".split()
 )
 NUMBER_WORDS = {
     word: str(number)

@@ -16,7 +16,8 @@ MODALITIES = ("XR", "CT", "MRI", "US")
 FUTURE = frozenset(
     "consider will pending ordered order get obtain recommend recommended recommends advise schedule scheduled "
     "planned plan if need needs next await awaiting requested request requesting please pls to should may might "
-    "then tomorrow later want wants perform do followup".split()
+    "then tomorrow later want wants perform do followup declined declines refused refuses contraindicated "
+    "incompatible".split()
 )
 PAST_US = frozenset(
     "prior previous prev last earlier recent outside old initial showed shows showing show seen on noted neg negative "

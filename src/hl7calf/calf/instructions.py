@@ -16,7 +16,13 @@ from hl7calf.calf.words import Token
 AUTHORITIES = frozenset(
     "authorized authorised authorization authorisation auth preauth precert precertification approved approval "
     "approves covers covered coverage insurance insurer payer payor medicaid medicare radiologist radiologists "
-    "protocolled protocoled irb trial research insists requests instructed contract capitated".split()
+    "protocolled protocoled irb trial research "
+    "insists wants instructed agreed "
+    "prefers contract capitated".split()
+)
+ROLES = frozenset(
+    "radiology radiologist rads rad surgeon surgery vascular onc oncology attending consultant dr trial protocol "
+    "hematology haematology".split()
 )
 CHANGING = frozenset(
     "modify modified modification change changed changes alter altered convert converted substitute substituted "
@@ -37,11 +43,16 @@ def _is_bound(read: Read, tables: Tables) -> bool:
     tokens = read.passage.tokens
     limits = [m for m in tables.extent.find(tokens, "text") if m.concept == "limited"]
     for found in read_statuses(read.passage, limits, tables):
-        near = range(max(0, found.mention.first - NEAR), min(len(tokens), found.mention.last + NEAR))
-        said_by = any(tokens[i].norm in AUTHORITIES and read.sentence_of(i) == found.sentence for i in near)
-        if said_by and not is_earlier_study(found):
+        span = range(max(0, found.mention.first - NEAR), min(len(tokens), found.mention.last + NEAR))
+        near = [tokens[i].norm for i in span if read.sentence_of(i) == found.sentence]
+        if (set(near) & AUTHORITIES or _is_per_somebody(near)) and not is_earlier_study(found):
             return True
     return False
+
+
+def _is_per_somebody(near: Sequence[str]) -> bool:
+    """Tell whether the limit is another's word: `limited only, per onc radiology`."""
+    return any(word == "per" and set(near[i + 1 : i + 4]) & ROLES for i, word in enumerate(near))
 
 
 def _forbids_change(tokens: Sequence[Token]) -> bool:

@@ -27,7 +27,10 @@ LINKS = frozenset({"and", "&", "/", "or", "+", "to", "plus"})
 PARTING = (
     LINKS
     | PREPOSITIONS
-    | frozenset(", - : ( with w has had no shows showed reported reports demonstrates reveals noted saw".split())
+    | frozenset(
+        ", - : ( with w has had no show shows showed showing reported reports demonstrate demonstrates demonstrated "
+        "reveal reveals revealed confirmed identified found noted saw".split()
+    )
 )
 """Words after which a site no longer leads to the calcification: `right leg, calcification right calf`."""
 PLACING = frozenset({"of", "in", "within", "at"})
