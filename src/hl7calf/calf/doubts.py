@@ -43,11 +43,11 @@ def find_doubt(attached: Iterable[Attached], tables: Tables) -> str:
     """Return what is doubtful about a calcification that would count as the calf's, "" where nothing is."""
     everything = list(attached)
     bearing = [a for a in everything if "calf" in a.names and a.found.status in ("affirmed", "uncertain")]
-    if any(
-        a.read is not None and a.found.passage is a.read.passage and _is_denied(a.read, a.found, tables)
-        for a in bearing
-    ):
-        return DENIED
+    denials = {id(a.read): _denials(a.read, tables) for a in bearing if a.read is not None}
+    for one in bearing:
+        read = one.read
+        if read is not None and one.found.passage is read.passage and _is_denied(read, one.found, denials[id(read)]):
+            return DENIED
     if not bearing or not all(a.by_nearness for a in bearing):
         return ""
     placed = {s for a in everything for s in a.names if _is_beside(a)} - VAGUE - {"calf"}
@@ -117,25 +117,31 @@ def _is_claimed(attached: Attached, tables: frozenset[str]) -> bool:
     return any(m.first in edges or m.last in edges for m in attached.mentions)
 
 
-def _is_denied(read: Read, found: Found, tables: Tables) -> bool:
+def _denials(read: Read, tables: Tables) -> list[int]:
+    """Return the tokens that deny something which no cue and no known phrase explains."""
     tokens = read.passage.tokens
-    spoken = _spoken_for(read, tables)
-    claims = [f for f in read.findings if f is not found and f.mention.phrase.table in CLAIMING]
-    for index, token in enumerate(tokens):
-        if index in spoken or read.sentence_of(index) != found.sentence:
-            continue
-        if index < found.mention.first and token.norm in BEFORE:
-            low, high = index + 1, found.mention.first
-        elif index >= found.mention.last and _denies_back(read, index):
-            low, high = found.mention.last, index
-        else:
-            continue
-        between = {tokens[i].norm for i in range(low, high)}
-        if any(low <= f.mention.first < high for f in claims):
-            continue
-        if _goes_on(read, found):
+    words = [i for i, t in enumerate(tokens) if t.norm in BEFORE or _denies_back(read, i)]
+    spoken = _spoken_for(read, tables) if words else set()
+    return [i for i in words if i not in spoken]
+
+
+def _is_denied(read: Read, found: Found, denials: Sequence[int]) -> bool:
+    """Tell whether one of the denials reaches the mention: same sentence, no other finding and no break between."""
+    here = [i for i in denials if read.sentence_of(i) == found.sentence]
+    if not here:
+        return False
+    tokens, first, last = read.passage.tokens, found.mention.first, found.mention.last
+    others = [f.mention.first for f in read.findings if f is not found and f.mention.phrase.table in CLAIMING]
+    low = max((o for o in others if o < first), default=0)
+    high = min((o for o in others if o >= last), default=len(tokens))
+    opens = max((i for i in range(low, first) if tokens[i].norm in BREAKS), default=low - 1)
+    closes = min((i for i in range(last, high) if tokens[i].norm in BREAKS), default=high + 1)
+    for index in here:
+        norm = tokens[index].norm
+        if low <= index < first and norm in BEFORE and (index > opens or _goes_on(read, found)):
             return True
-        if not between & BREAKS or token.norm in BECOMING or (index > found.mention.first and token.norm not in BEFORE):
+        reaches = index < closes or norm in BECOMING or norm not in BEFORE
+        if last <= index <= high and reaches and _denies_back(read, index):
             return True
     return False
 
