@@ -93,6 +93,14 @@ def test_rows_that_run_on_beyond_what_is_read_are_joined_no_further_and_go_to_a_
     assert decide("", answers=rows).action == "review"
 
 
+def test_behind_ten_thousand_characters_of_one_order_nothing_more_is_read() -> None:
+    payload = order("~".join(["left calf calcification"] * 20_000))
+    read = passages(payload)
+    assert [p.unread for p in read].count(True) == 1 and read[-1].unread and len(read) < 500
+    [decided] = judge(payload).orders
+    assert decided.action == "review" and "too long to be read" in decided.gates[0].why
+
+
 def test_a_line_cut_by_the_senders_width_runs_on_into_the_next_note() -> None:
     first = "Patient with long standing complaints of the left calf, on x-ray no"
     assert decide("", notes=[first, "calcification was seen at all"]).action == "pass"

@@ -20,7 +20,7 @@ from hl7calf.calf.gates import INFORMATIVE, Raised, age_gate, follows_known_dvt,
 from hl7calf.calf.imaging import read_imaging
 from hl7calf.calf.instructions import is_instructed
 from hl7calf.calf.language import is_foreign
-from hl7calf.calf.passages import MAX_TEXT, Passage
+from hl7calf.calf.passages import Passage
 from hl7calf.calf.pitfalls import name_pitfalls
 from hl7calf.calf.rule import Options
 from hl7calf.calf.sides import Laterality, read_laterality
@@ -73,8 +73,10 @@ def read_indication(
     """
     names = [p for p in order.passages if p.kind == "name"]
     study = read_study(order.triplets, names, tables, without, order.body_side)
+    if any(p.unread for p in order.passages):
+        return _unread(order, study)
     reads = [read_passage(p, tables, without) for p in order.passages]
-    if any(read.unread for read in reads) or sum(len(p.value) for p in order.passages) > MAX_TEXT:
+    if any(read.unread for read in reads):
         return _unread(order, study)
     coded = read_codes(order.codes, tables)
     attachment = Attachment(reads, tables)

@@ -18,7 +18,7 @@ from hl7calf.wire.orders import OrderGroup, PatientParts
 from hl7calf.wire.text import Text, read_text
 
 MAX_TEXT = 10_000
-"""Characters of one text that are read. Longer ones are no order a person wrote: `unread`, so a person looks."""
+"""Characters of one order's texts that are read. More is no order a person wrote: `unread`, so a person looks."""
 LONGEST_WORD = 100
 """Characters; no table has a longer word, so where rows are joined no more is looked at."""
 CUT_LINE = 45
@@ -52,16 +52,21 @@ class Passage:
 
 
 class Reader:
-    """Reads the passages of one order group; see `read_passages`."""
+    """Reads the passages of one order group; see `read_passages`.
+
+    `left` counts down the characters that are still read; behind that, one passage says `unread` for all.
+    """
 
     def __init__(self, message: Message, tables: Tables) -> None:
         self.message = message
         self.tables = tables
+        self.left = MAX_TEXT
 
     def passage(self, path: str, kind: str, text: Text) -> Iterator[Passage]:
-        """Yield the text as a passage unless it is empty."""
-        if text.value.strip() and text.value != '""':
-            if len(text.value) > MAX_TEXT:
+        """Yield the text as a passage unless it is empty or enough was read."""
+        if self.left >= 0 and text.value.strip() and text.value != '""':
+            self.left -= len(text.value)
+            if self.left < 0:
                 yield Passage(path, kind, "", text.offsets, (), unread=True)
                 return
             tokens = tuple(tokenize(text.value, self.tables.respelled))
@@ -76,6 +81,8 @@ class Reader:
             return
         repetitions = self.message.repetitions(span)
         for count, repetition in enumerate(repetitions, 1):
+            if self.left < 0:
+                return
             components = self.message.components(repetition)
             for component in wanted:
                 if component <= len(components):
@@ -89,6 +96,8 @@ class Reader:
         if span is None or span.start == span.end:
             return
         for repetition in self.message.repetitions(span):
+            if self.left < 0:
+                return
             yield from self.passage(f"{name}-{number}", kind, self.joined(self.message.components(repetition)))
 
     def joined(self, spans: Sequence[Span], between: str = " ") -> Text:
