@@ -24,6 +24,6 @@ def test_every_attribute_the_pages_use_is_there() -> None:
 def test_the_stored_journal_has_every_method(stage: Stage) -> None:
     journal: shapes.Journal = StoredJournal(stage.desk.options.data_dir)
     names = {name for name in vars(shapes.Journal) if not name.startswith("_")}
-    assert names == {"status", "message", "messages", "ask", "record"}
+    assert names == {"status", "message", "messages", "remembered", "ask", "record"}
     assert all(callable(getattr(journal, name)) for name in names)
     assert typing.get_type_hints(shapes.Journal.ask)["return"] == tuple[bool, str]
