@@ -127,6 +127,12 @@ def test_a_word_out_of_place_is_answered_with_the_words_it_can_be() -> None:
     assert refusal(ROUTE + 'on_nack = {AE = "drop"}').hint == "retry, park, skip"
 
 
+@pytest.mark.parametrize("store", ["postgresql://u@h/db", "postgres://h/db", "memory"])
+def test_a_store_that_is_not_built_is_refused_and_not_taken_for_one_that_nodes_share(store: str) -> None:
+    wrong = refusal(f'[service]\nstore = "{store}"\n' + ROUTE)
+    assert wrong.key == "service.store" and "sqlite" in wrong.why and store not in str(wrong)
+
+
 def test_what_is_not_toml_is_refused_without_quoting_the_file() -> None:
     wrong = refusal('store = "postgresql://u:secret@h/db\n')
     assert "line 1" in wrong.why

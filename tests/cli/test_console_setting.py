@@ -35,12 +35,6 @@ def test_without_a_policy_there_is_none(tmp_path: Path) -> None:
     assert (options.policy, options.policy_shown, options.proxy) == (None, None, None)
 
 
-def test_a_store_of_another_kind_is_refused(tmp_path: Path) -> None:
-    text = SETTINGS.replace('mode = "observe"', 'mode = "observe"\nstore = "postgresql://h/db"')
-    with pytest.raises(Unusable, match="embedded store only"):
-        compose(parse_settings(text, tmp_path), Wish("tcp:1:interface=127.0.0.1"))
-
-
 @pytest.mark.parametrize(
     "listen", ["tcp:9576:interface=127.0.0.1", r"tcp6:9576:interface=\:\:1", "tcp:port=9576:interface=127.0.0.1"]
 )

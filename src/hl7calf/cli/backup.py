@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from hl7calf.cli.failures import Unusable
 from hl7calf.cli.store import find_store, os_user, read_settings, store_options
 from hl7calf.cli.terminal import clean, say, terminal
 
@@ -47,8 +46,6 @@ def restore(file: Path, config: Path | None) -> None:
     from hl7calf.service.journal.backup import restore as put_back
 
     settings = read_settings(config)
-    if settings.service.store != "sqlite":
-        raise Unusable("This command puts the embedded store back; the settings name a PostgreSQL one.")
     node = settings.service.node or socket.gethostname()
     put_back(file, Path(settings.service.data_dir), node=node, user=os_user(), at=time.time())
     say(

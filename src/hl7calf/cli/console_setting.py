@@ -39,11 +39,9 @@ def compose(settings: Settings, wish: Wish) -> Desk:
     """Return the desk of a console on this site's journal.
 
     Raises:
-        Unusable: the store is not one this console can read, or an address is none.
+        Unusable: an address is none.
     """
     service = settings.service
-    if service.store != "sqlite":
-        raise Unusable("The console reads the embedded store only; the settings name a PostgreSQL one.")
     folder = Path(service.data_dir)
     stated = settings.policy
     options = Options(

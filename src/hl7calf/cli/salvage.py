@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hl7calf.cli.failures import Unusable
 from hl7calf.cli.store import os_user, read_settings
 from hl7calf.cli.terminal import clean, say, terminal
 
@@ -41,8 +40,6 @@ def salvage(damaged: Path, config: Path | None) -> int:
     from hl7calf.service.journal.salvage import salvage as put_together
 
     settings = read_settings(config)
-    if settings.service.store != "sqlite":
-        raise Unusable("This command mends the embedded store; the settings name a PostgreSQL one.")
     folder = Path(settings.service.data_dir)
     node = settings.service.node or socket.gethostname()
     found = put_together(damaged, folder, node=node, user=os_user(), at=time.time())

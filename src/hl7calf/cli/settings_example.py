@@ -47,7 +47,7 @@ _TEXT = """\
 
 [service]
 data_dir = {data_dir}                 # the store lives here: folder 0700, files 0600
-store = "sqlite"                 # or "postgresql://user@host/db": one store shared by several nodes
+store = "sqlite"                 # the only kind so far
 mappings = {mappings}            # the site's own tables; begin with study_map.csv
 mode = "upgrade"                 # observe: decide and log only; annotate: notes, never a code; upgrade: both
 ops = "tcp:{ops}:interface=127.0.0.1"   # /healthz /readyz /metrics and POST /vet

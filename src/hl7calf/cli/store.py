@@ -70,8 +70,6 @@ def find_store(config: Path | None, data_dir: Path | None) -> Path:
         if config is None and not DEFAULT_CONFIG.exists():
             raise Unusable("Which store? Give -c hl7calf.toml or --data-dir DIR.")
         settings = read_settings(config)
-        if settings.service.store != "sqlite":
-            raise Unusable("This command reads the embedded store only; the settings name a PostgreSQL one.")
         data_dir = Path(settings.service.data_dir)
     if not (data_dir / "hl7calf.sqlite3").exists():
         raise Unusable(f"{data_dir}: no store there yet; `hl7calf serve` makes one when it starts.")

@@ -26,7 +26,7 @@ class Service(Closed, frozen=True):
     """`[service]`: where things are and how the process as a whole behaves."""
 
     data_dir: Annotated[str, Meta(description="folder of the store; created 0700, files 0600")] = "var"
-    store: Annotated[str, Meta(description='"sqlite", or a postgresql:// address shared by several nodes')] = "sqlite"
+    store: Annotated[str, Meta(description='the kind of store; "sqlite" is the only one so far')] = "sqlite"
     mappings: Annotated[str, Meta(description="folder of the site's own mappings")] = "mappings"
     mode: Annotated[
         Literal["observe", "annotate", "upgrade"], Meta(description="how far to go until `hl7calf mode` says otherwise")
