@@ -11,7 +11,11 @@ DENIED = [
     "There is no evidence on today's film, and I looked twice, of calcification within the left calf. Swollen",
     "Left calf calcification: none. Tender",
 ]
-ELSEWHERE = ["In the thigh, well above the tender left calf, there is a calcified scar"]
+ELSEWHERE = [
+    "In the thigh, well above the tender left calf, there is a calcified scar",
+    "Calcified widget on XR, left calf pain",
+    "PMH: soft tissue calcification. Left calf pain",
+]
 AFFIRMED = [
     "Left calf calcification, no fever. Pain",
     "No DVT last year. Left calf calcification on XR",

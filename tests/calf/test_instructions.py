@@ -5,6 +5,7 @@ import pytest
 from tests.calf.building import decide
 
 BOUND = [
+    "Left calf calcification; 2 point compression only per onc radiology",
     "Left calf calcification, pain. Insurance approved a limited venous study",
     "Limited duplex protocolled by the radiologist for left calf calcification",
     "left calf calcification, pt in a research trial: 2 point compression per trial",

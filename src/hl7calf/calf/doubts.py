@@ -170,10 +170,6 @@ def _spoken_for(read: Read, tables: Tables) -> set[int]:
     known: list[tuple[int, int]] = [(c.first, c.last) for c in read.cues if c not in read.idle or c.concept == "no cue"]
     known += [(f.mention.first, f.mention.last) for f in read.findings]
     for lexicon in (tables.gates, tables.extent):
-        known += [(_with_denial(tokens, m.first), m.last) for m in lexicon.find(tokens, "text")]
+        # a denial just before such a phrase denies that: `no cast`, `not a limited study`
+        known += [(max(0, m.first - 2), m.last) for m in lexicon.find(tokens, "text")]
     return {t for first, last in known for t in range(first, last)}
-
-
-def _with_denial(tokens: Sequence[object], first: int) -> int:
-    """A denial just before a gate's or an extent's phrase denies that: `no cast`, `not a limited study`."""
-    return max(0, first - 2)

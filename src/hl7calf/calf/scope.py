@@ -29,8 +29,6 @@ STATUS_OF = {
     "past": "past",
 }
 ADJECTIVES = frozenset("palpable tender painful red warm swollen calcified ossified".split())
-"""Findings that describe the next one: `no palpable mass` denies both; `no trauma swelling` denies the trauma."""
-ADJECTIVES = frozenset("palpable tender painful red warm swollen calcified ossified".split())
 """Findings that describe the next one: `no palpable mass` denies both, `no trauma swelling` only the trauma."""
 PARTING = frozenset(", ; : - ( ) in of at and with w plus".split())
 """Words that keep a calcification apart from the finding behind it; without one it describes that finding."""

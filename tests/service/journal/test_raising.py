@@ -54,8 +54,8 @@ def test_the_entry_names_the_reviewer_and_every_span_and_the_chain_is_whole(stor
     assert content["details"] == {"do": "raise", "decided_before_in": str(before.entry.sequence), "freed": "0"}
     [one] = content["orders"]
     assert one["modifications"][0]["before"] == "USVENLTDL^US VENOUS LIMITED LEFT^L"
-    assert content["sha256_in"] != content["sha256_out"] == reader.message(number).sha256_out.hex()  # type: ignore[union-attr]
-    assert reader.message(number).entry.sequence == entry.sequence  # type: ignore[union-attr]
+    assert content["sha256_in"] != content["sha256_out"] == reader.message(number).sha256_out.hex()  # type: ignore[union-attr]  # both are there, or it fails
+    assert reader.message(number).entry.sequence == entry.sequence  # type: ignore[union-attr]  # both are there, or it fails
     assert [one.sequence for one in reader.entries(LogFilter(placer="P-1"))][-1] == entry.sequence
     assert reader.verify().ok
 

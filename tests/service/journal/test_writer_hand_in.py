@@ -88,7 +88,7 @@ def test_an_answer_comes_only_after_the_commit_returned(store: Store, answers: A
     steps: list[str] = []
     store._batch._failpoint = steps.append
     writer = Writer(store, answers.call)
-    writer.hand_in(arrival("A1"), lambda recorded: steps.append("answered") or answers.said.append(("", recorded)))  # type: ignore[func-returns-value]
+    writer.hand_in(arrival("A1"), lambda recorded: steps.append("answered") or answers.said.append(("", recorded)))  # type: ignore[func-returns-value]  # two effects
     answers.wait(1)
     assert steps == ["begin", "insert", "commit entered", "commit returned", "answered"]
     stop(writer)
